@@ -1,0 +1,1 @@
+"""Gear-aware ONNX inference."""

@@ -1,0 +1,1 @@
+"""The artifact: one inert, checksummed ``.om`` file."""

@@ -1,0 +1,163 @@
+"""What an artifact says of itself. `codec` turns it into JSON and back; the format page explains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gearshift.tensors import Shape
+
+Verdict = Literal["proved", "refuted", "unknown"]
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """Where the model came from: see `program.Source`."""
+
+    file: str
+    sha256: str
+    opset: int
+    ir_version: int
+    producer: str
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    """An input as the caller sees it; -1 where the gear decides."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class OutputRecord:
+    """An output as the caller sees it.
+
+    Attributes:
+        name: as the model spells it.
+        dtype: numpy's name.
+        shape: -1 where the gear decides.
+        row_axis: axis that carries the rows; None if the output is the same for every row, or if
+            the model is not separable.
+        row_inner: consecutive indices along `row_axis` that one row takes.
+    """
+
+    name: str
+    dtype: str
+    shape: Shape
+    row_axis: int | None
+    row_inner: int
+
+
+@dataclass(frozen=True)
+class DifferenceRecord:
+    """The worst difference of one output against the reference.
+
+    Attributes:
+        output: its name.
+        absolute: largest |ours - reference|.
+        relative: that, over the reference's largest magnitude.
+    """
+
+    output: str
+    absolute: float
+    relative: float
+
+
+@dataclass(frozen=True)
+class GearRecord:
+    """One gear: its values, the shapes of the outputs, its predicted memory and its check.
+
+    Attributes:
+        values: one number per gear-decided dim; in batch mode the batch size.
+        outputs: shape of each output at this gear, in output order.
+        predicted_bytes: memory one run of this gear is predicted to take besides the weights.
+        differences: one record per output.
+    """
+
+    values: tuple[int, ...]
+    outputs: tuple[Shape, ...]
+    predicted_bytes: int
+    differences: tuple[DifferenceRecord, ...]
+
+
+@dataclass(frozen=True)
+class ProofRecord:
+    """Whether row i of the outputs depends on row i of the inputs only.
+
+    Attributes:
+        verdict: of the static proof.
+        reason: one sentence; for "proved" what it rests on, else what stands in the way.
+        node: the culprit's name, "" if proved.
+        op_type: its operator, "" if proved.
+        tested: the pad-row test on real executions gave bit-identical rows (None: not run).
+        separable: rows may be padded, split and merged. The session obeys this field alone.
+    """
+
+    verdict: Verdict
+    reason: str
+    node: str
+    op_type: str
+    tested: bool | None
+    separable: bool
+
+
+@dataclass(frozen=True)
+class TopologyRecord:
+    """One engine's form of the network, stored as a part of the file.
+
+    Attributes:
+        engine: engine name.
+        version: version of the library that made it.
+        part: name of the part.
+    """
+
+    engine: str
+    version: str
+    part: str
+
+
+@dataclass(frozen=True)
+class ConstantRecord:
+    """A tensor of the weight pool that the ONNX topology refers to by name."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    offset: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything an artifact says of itself.
+
+    Attributes:
+        producer: name and version of the writer.
+        source: provenance of the model.
+        mode: gear mode: batch, image or dims.
+        inputs: in graph order, without the extra gear input.
+        outputs: in graph order.
+        gears: in the order declared.
+        proof: batch separability.
+        engine: name of the engine the gears were verified on.
+        precision: what they were verified in.
+        topologies: one per engine that can load this file.
+        constants: the weight pool's named tensors.
+        options: what the user asked for, as (name, value) pairs in a fixed order.
+        warnings: what the compile warned about.
+    """
+
+    producer: str
+    source: SourceRecord
+    mode: str
+    inputs: tuple[InputRecord, ...]
+    outputs: tuple[OutputRecord, ...]
+    gears: tuple[GearRecord, ...]
+    proof: ProofRecord
+    engine: str
+    precision: str
+    topologies: tuple[TopologyRecord, ...]
+    constants: tuple[ConstantRecord, ...]
+    options: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]

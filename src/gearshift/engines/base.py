@@ -1,0 +1,145 @@
+"""What an engine is to gearshift: lower once at compile time, load, build one executable per shape.
+
+An engine never sees a Program. At compile time it gets an ONNX file on disk, at run time the bytes
+it made of it (its *topology*) and the weight pool, which every engine shares.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from gearshift.errors import EngineError, GearshiftError
+from gearshift.options import Precision
+from gearshift.tensors import Array, DType, Shape, TensorSpec
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What the user may choose of an engine.
+
+    Attributes:
+        precision: what float32 networks are computed in; never left to the engine.
+        threads: threads of one run; None means one per physical core this process may use.
+    """
+
+    precision: Precision = "f32"
+    threads: int | None = None
+
+    @property
+    def thread_count(self) -> int:
+        """The number of threads, decided."""
+        return self.threads or usable_cores()
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One tensor of the weight pool: ``nbytes`` bytes at `offset`, little-endian, row-major."""
+
+    name: str
+    dtype: DType
+    shape: Shape
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        """Size in the pool."""
+        return TensorSpec(self.name, self.dtype, self.shape).nbytes(self.shape)
+
+
+@dataclass(frozen=True)
+class Network:
+    """What an engine loads.
+
+    Attributes:
+        topology: the bytes its `lower` returned.
+        pool: all weights, one-dimensional uint8; mapped copy-on-write where it comes from a file.
+        constants: the tensors in the pool that ONNX initializers of the network refer to by name.
+        inputs: in order, -1 where the gear decides.
+        outputs: in order, -1 where the gear decides.
+    """
+
+    topology: bytes
+    pool: Array
+    constants: tuple[Constant, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class ConstantSink(Protocol):
+    """Where an engine puts constants that its topology refers to by offset."""
+
+    def add(self, data: bytes) -> int:
+        """Offset of those bytes in the pool; equal bytes are stored once."""
+        ...
+
+
+class Executable(ABC):
+    """A network ready to run at fixed input shapes. Safe to call from several threads."""
+
+    @abstractmethod
+    def run(self, feeds: Sequence[Array]) -> list[Array]:
+        """Runs once.
+
+        Args:
+            feeds: one C-contiguous array per network input, of exactly the executable's shapes.
+
+        Returns:
+            One array per network output, owned by the caller.
+        """
+
+
+class LoadedNetwork(ABC):
+    """A network opened by one engine; makes executables."""
+
+    @abstractmethod
+    def executable(self, shapes: Mapping[str, Shape]) -> Executable:
+        """Builds the executable for those input shapes. May be slow and may take memory."""
+
+    def close(self) -> None:  # noqa: B027 - most engines have nothing to give back by hand
+        """Gives back what the engine holds."""
+
+
+class Engine(ABC):
+    """One engine. Stateless: what it loads is in LoadedNetwork."""
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+    """The distribution that has to be installed."""
+    precisions: ClassVar[tuple[Precision, ...]] = ("f32",)
+
+    @abstractmethod
+    def version(self) -> str:
+        """Version of the library. Raises EngineError if it is not installed."""
+
+    @abstractmethod
+    def lower(self, model: Path, pool: ConstantSink) -> bytes:
+        """Turns an ONNX file (external weights beside it) into this engine's topology."""
+
+    @abstractmethod
+    def load(self, network: Network, options: EngineOptions) -> LoadedNetwork:
+        """Opens a network."""
+
+
+@contextmanager
+def engine_errors(engine: str, doing: str, *foreign: type[Exception]) -> Iterator[None]:
+    """Turns an engine library's exceptions into EngineError, saying what was being done."""
+    try:
+        yield
+    except GearshiftError:
+        raise
+    except foreign as error:
+        first_lines = "\n".join(str(error).strip().splitlines()[:6])
+        raise EngineError(f"{engine} failed while {doing}: {first_lines}") from error
+
+
+def usable_cores() -> int:
+    """CPUs this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
