@@ -102,8 +102,8 @@ class TensorSpec:
 class RowLayout:
     """Where row ``i`` of the batch lies in a tensor.
 
-    Row ``i`` is indices ``i * inner`` to ``(i + 1) * inner`` along `axis`; with `inner` 1, the usual
-    case, it is simply index ``i``. A tensor that is the same for every row has no RowLayout.
+    Row ``i`` is indices ``i * inner`` to ``(i + 1) * inner`` along `axis`; with `inner` 1, the
+    usual case, it is simply index ``i``. A tensor that is the same for every row has no RowLayout.
     """
 
     axis: int = 0

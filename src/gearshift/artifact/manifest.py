@@ -1,4 +1,4 @@
-"""What an artifact says of itself. `codec` turns it into JSON and back; the format page explains it."""
+"""What an artifact says of itself; `codec` turns it into JSON and back."""
 
 from __future__ import annotations
 
