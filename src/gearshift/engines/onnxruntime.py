@@ -1,0 +1,121 @@
+"""ONNX Runtime: one session with an open batch dim serves every gear; weights are mapped.
+
+A session per gear would repack the weights once per gear; one session measured as fast here (see
+docs/adr/0004-engines.md), so an executable is only a view of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+from gearshift.engines.base import (
+    ConstantSink,
+    Engine,
+    EngineOptions,
+    Executable,
+    LoadedNetwork,
+    Network,
+    engine_errors,
+)
+from gearshift.tensors import Array, Shape
+
+_FOREIGN: tuple[type[Exception], ...] = (
+    *(
+        error
+        for error in vars(state).values()
+        if isinstance(error, type) and issubclass(error, Exception)
+    ),
+    RuntimeError,
+    ValueError,
+)
+
+
+class OnnxRuntimeEngine(Engine):
+    """Runs networks on ONNX Runtime's CPU provider, in float32."""
+
+    name: ClassVar[str] = "onnxruntime"
+    package: ClassVar[str] = "onnxruntime"
+
+    def version(self) -> str:
+        """ONNX Runtime's version."""
+        return str(ort.__version__)
+
+    def lower(self, model: Path, pool: ConstantSink) -> bytes:
+        """The ONNX file itself, without its weights."""
+        topology = model.read_bytes()
+        with engine_errors(self.name, "reading the model", *_FOREIGN):
+            ort.InferenceSession(str(model), _options(EngineOptions(), optimise=False), _PROVIDERS)
+        return topology
+
+    def load(self, network: Network, options: EngineOptions) -> LoadedNetwork:
+        """Opens the ONNX file with the pool's arrays as its weights."""
+        with engine_errors(self.name, "reading the network", *_FOREIGN):
+            weights = {
+                constant.name: ort.OrtValue.ortvalue_from_numpy(
+                    network.pool[constant.offset : constant.offset + constant.nbytes]
+                    .view(constant.dtype.numpy)
+                    .reshape(constant.shape)
+                )
+                for constant in network.constants
+            }
+            settings = _options(options, optimise=True)
+            if weights:
+                settings.add_external_initializers(list(weights), list(weights.values()))
+            session = ort.InferenceSession(network.topology, settings, _PROVIDERS)
+        return _LoadedSession(session, network, weights)
+
+
+class UnoptimisedModel:
+    """An ONNX file run as it is, every optimisation off: the reference that gears are held to."""
+
+    def __init__(self, model: Path, threads: int) -> None:
+        with engine_errors("onnxruntime", "reading the model", *_FOREIGN):
+            settings = _options(EngineOptions(threads=threads), optimise=False)
+            self._session = ort.InferenceSession(str(model), settings, _PROVIDERS)
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """All outputs, in order."""
+        with engine_errors("onnxruntime", "running the reference", *_FOREIGN):
+            return [np.asarray(output) for output in self._session.run(None, dict(feeds))]
+
+
+class _LoadedSession(LoadedNetwork):
+    def __init__(self, session: Any, network: Network, weights: Mapping[str, Any]) -> None:
+        self._session = session
+        self._names = [spec.name for spec in network.inputs]
+        self._weights = weights  # the session reads this memory and does not own it
+
+    def executable(self, shapes: Mapping[str, Shape]) -> Executable:
+        return _SessionView(self._session, self._names)
+
+
+class _SessionView(Executable):
+    def __init__(self, session: Any, names: Sequence[str]) -> None:
+        self._session = session
+        self._names = names
+
+    def run(self, feeds: Sequence[Array]) -> list[Array]:
+        with engine_errors("onnxruntime", "running", *_FOREIGN):
+            named = dict(zip(self._names, feeds, strict=True))
+            return [np.asarray(output) for output in self._session.run(None, named)]
+
+
+_PROVIDERS = ["CPUExecutionProvider"]
+
+
+def _options(options: EngineOptions, *, optimise: bool) -> Any:
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = options.thread_count
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = 3
+    if not optimise:
+        settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # A spinning pool keeps a core busy after each call and starves whatever else runs.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return settings

@@ -1,0 +1,50 @@
+"""The engines there are. Adding one is a file and a line here."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final, cast
+
+from gearshift.engines.base import Engine
+from gearshift.errors import EngineError, OptionError
+
+_ENGINES: Final = {  # name -> (module of ours, class, library that must be there)
+    "openvino": ("gearshift.engines.openvino", "OpenVINOEngine", "openvino"),
+    "onnxruntime": ("gearshift.engines.onnxruntime", "OnnxRuntimeEngine", "onnxruntime"),
+    "reference": ("gearshift.engines.reference", "ReferenceEngine", "onnx"),
+    "null": ("gearshift.engines.null", "NullEngine", "gearshift"),
+}
+
+PREFERRED: Final = ("openvino", "onnxruntime")
+"""Engines an artifact is made for when the user names none; the first is what runs."""
+
+ENGINE_NAMES: Final = tuple(_ENGINES)
+
+
+def is_installed(name: str) -> bool:
+    """Whether that engine's library can be imported."""
+    return find_spec(_ENGINES[name][2]) is not None
+
+
+@cache
+def get_engine(name: str) -> Engine:
+    """The engine of that name, imported on demand.
+
+    Raises:
+        OptionError: no engine has that name.
+        EngineError: its library is not installed.
+    """
+    if name not in _ENGINES:
+        near = difflib.get_close_matches(name, _ENGINES, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise OptionError(f"engine {name!r} does not exist; allowed: {', '.join(_ENGINES)}.{hint}")
+    module, class_name, library = _ENGINES[name]
+    if not is_installed(name):
+        raise EngineError(
+            f"engine {name!r} needs the package {library!r}, which is not installed. "
+            f"Install it (pip install {library}) or choose another engine: {', '.join(_ENGINES)}."
+        )
+    return cast(Engine, getattr(import_module(module), class_name)())
