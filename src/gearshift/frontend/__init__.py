@@ -1,0 +1,1 @@
+"""Frontends: a model file -> Program. One file per format."""
