@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from gearshift.errors import OptionError
 from gearshift.tensors import Array, Shape
 
 Precision = Literal["f32", "f16", "bf16"]
@@ -50,3 +52,28 @@ class CompileOptions:
     sample_inputs: Mapping[str, Array] | None = None
     soc_version: str | None = None
     command: str | None = None
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How to run an artifact.
+
+    Attributes:
+        engine: name of the engine; None takes the one the artifact was verified on first.
+        threads: threads of one run; None means every core this process may use.
+        preload: gears to build at load instead of at first use; True for all of them.
+        costs: cost of one run of each gear, in any one unit; None starts on the default model.
+    """
+
+    engine: str | None = None
+    threads: int | None = None
+    preload: bool | tuple[int, ...] = False
+    costs: Mapping[int, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises OptionError for values that can mean nothing."""
+        if self.threads is not None and self.threads < 1:
+            raise OptionError(f"threads={self.threads}: give 1 or more, or leave it out.")
+        for gear, cost in (self.costs or {}).items():
+            if not (math.isfinite(cost) and cost > 0):
+                raise OptionError(f"costs gives gear {gear} {cost}: a cost is a positive number.")

@@ -52,14 +52,16 @@ class OutputRecord:
 
 @dataclass(frozen=True)
 class DifferenceRecord:
-    """The worst difference of one output against the reference.
+    """The worst difference of one output against the reference, on one engine.
 
     Attributes:
+        engine: name of the engine that ran the gear.
         output: its name.
         absolute: largest |ours - reference|.
         relative: that, over the reference's largest magnitude.
     """
 
+    engine: str
     output: str
     absolute: float
     relative: float
@@ -73,7 +75,7 @@ class GearRecord:
         values: one number per gear-decided dim; in batch mode the batch size.
         outputs: shape of each output at this gear, in output order.
         predicted_bytes: memory one run of this gear is predicted to take besides the weights.
-        differences: one record per output.
+        differences: one record per engine and output.
     """
 
     values: tuple[int, ...]
@@ -110,11 +112,13 @@ class TopologyRecord:
     Attributes:
         engine: engine name.
         version: version of the library that made it.
+        precision: what it computes float32 networks in; its gears were verified in that.
         part: name of the part.
     """
 
     engine: str
     version: str
+    precision: str
     part: str
 
 
@@ -140,10 +144,9 @@ class Manifest:
         outputs: in graph order.
         gears: in the order declared.
         proof: batch separability.
-        engine: name of the engine the gears were verified on.
-        precision: what they were verified in.
-        topologies: one per engine that can load this file.
+        topologies: one per engine that the gears were verified on; the first runs by default.
         constants: the weight pool's named tensors.
+        metadata: the model's own key-value pairs (class names, character lists ...).
         options: what the user asked for, as (name, value) pairs in a fixed order.
         warnings: what the compile warned about.
     """
@@ -155,9 +158,8 @@ class Manifest:
     outputs: tuple[OutputRecord, ...]
     gears: tuple[GearRecord, ...]
     proof: ProofRecord
-    engine: str
-    precision: str
     topologies: tuple[TopologyRecord, ...]
     constants: tuple[ConstantRecord, ...]
+    metadata: tuple[tuple[str, str], ...]
     options: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]

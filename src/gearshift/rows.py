@@ -1,0 +1,120 @@
+"""Rows in and rows out: check the arrays given, cut them into pieces, pad, join the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gearshift.errors import InputError
+from gearshift.gears.dispatch import Piece
+from gearshift.tensors import Array, RowLayout, TensorSpec, format_shape
+
+
+def check_feeds(specs: Sequence[TensorSpec], inputs: Mapping[str, object]) -> list[Array]:
+    """The arrays in input order, each of its input's dtype and shape (-1: any size).
+
+    Raises:
+        InputError: an input is missing, unknown, or of another dtype or shape.
+    """
+    names = [spec.name for spec in specs]
+    missing = [name for name in names if name not in inputs]
+    unknown = [name for name in inputs if name not in names]
+    if missing or unknown:
+        raise InputError(
+            f"inputs given: {_quoted(inputs)}; the model takes {_quoted(names)}"
+            + (f"; missing: {_quoted(missing)}" if missing else "")
+            + (f"; unknown: {_quoted(unknown)}" if unknown else "")
+            + "."
+        )
+    return [_check_feed(spec, inputs[spec.name]) for spec in specs]
+
+
+def count_rows(specs: Sequence[TensorSpec], feeds: Sequence[Array]) -> int:
+    """How many rows were given. Raises InputError if inputs that carry rows disagree."""
+    counts = {
+        spec.name: len(feed)
+        for spec, feed in zip(specs, feeds, strict=True)
+        if spec.shape[:1] == (-1,)
+    }
+    if len(set(counts.values())) != 1:
+        seen = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
+        raise InputError(f"inputs differ in their number of rows: {seen}. Give each the same.")
+    return next(iter(counts.values()))
+
+
+def cut(
+    specs: Sequence[TensorSpec], feeds: Sequence[Array], start: int, piece: Piece
+) -> list[Array]:
+    """The feeds of one piece: its rows, then copies of its first row up to the gear's size.
+
+    A real row is the safe thing to pad with: it cannot bring in NaN, an index out of range or
+    whatever lay in memory. Inputs that carry no rows are passed as they are.
+    """
+    return [
+        _pad(feed[start : start + piece.rows], piece.gear) if -1 in spec.shape else feed
+        for spec, feed in zip(specs, feeds, strict=True)
+    ]
+
+
+def join(
+    layouts: Sequence[RowLayout | None], pieces: Sequence[Piece], results: Sequence[list[Array]]
+) -> list[Array]:
+    """One array per output with the caller's rows in order, padding dropped."""
+    return [
+        results[0][index]
+        if layout is None
+        else _concatenate(
+            [
+                _first_rows(result[index], layout, piece)
+                for piece, result in zip(pieces, results, strict=True)
+            ],
+            layout.axis,
+        )
+        for index, layout in enumerate(layouts)
+    ]
+
+
+def _check_feed(spec: TensorSpec, value: object) -> Array:
+    array: Array = np.asarray(value)
+    if array.dtype != spec.dtype.numpy:
+        raise InputError(
+            f"input {spec.name!r} is {array.dtype}; the model takes {spec.dtype.name}. "
+            f"Convert it, for example with .astype(np.{spec.dtype.name}), if that is meant."
+        )
+    fits = len(array.shape) == len(spec.shape) and all(
+        want in (-1, have) for want, have in zip(spec.shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise InputError(
+            f"input {spec.name!r} has shape {format_shape(array.shape)}; the model takes "
+            f"{format_shape(spec.shape)}, where -1 is any number of rows."
+        )
+    return np.asarray(array, order="C")
+
+
+def _pad(rows: Array, gear: int) -> Array:
+    if len(rows) == gear:
+        return rows
+    padded = np.empty((gear, *rows.shape[1:]), rows.dtype)
+    padded[: len(rows)] = rows
+    padded[len(rows) :] = rows[0]
+    return padded
+
+
+def _first_rows(output: Array, layout: RowLayout, piece: Piece) -> Array:
+    if piece.rows == piece.gear:
+        return output
+    index = (slice(None),) * layout.axis + (slice(piece.rows * layout.inner),)
+    return output[index]
+
+
+def _concatenate(parts: list[Array], axis: int) -> Array:
+    if len(parts) == 1:
+        # A slice would keep the padded array alive behind the caller's back.
+        return parts[0] if parts[0].base is None else parts[0].copy()
+    return np.concatenate(parts, axis=axis)
+
+
+def _quoted(names: Sequence[str] | Mapping[str, object]) -> str:
+    return ", ".join(repr(name) for name in names) or "none"

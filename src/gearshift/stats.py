@@ -1,0 +1,81 @@
+"""What a session has done: counts per gear, kept by whoever runs, read by whoever asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gearshift.gears.dispatch import Piece
+
+
+@dataclass(frozen=True)
+class GearStats:
+    """What one gear has done.
+
+    Attributes:
+        runs: how often it ran.
+        rows: the callers' rows among those it computed.
+        padded_rows: the others.
+        seconds: time spent in the engine.
+    """
+
+    runs: int = 0
+    rows: int = 0
+    padded_rows: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What a session has done since it was loaded.
+
+    Attributes:
+        calls: calls of ``run`` that came to an end, empty ones included.
+        rows: rows they were given.
+        padded_rows: rows computed only to be thrown away.
+        gears: the same per gear, for gears that ran.
+    """
+
+    calls: int
+    rows: int
+    padded_rows: int
+    gears: Mapping[int, GearStats]
+
+
+class StatsKeeper:
+    """Collects from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._gears: dict[int, GearStats] = {}
+
+    def count_call(self) -> None:
+        """One ``run`` came to its end."""
+        with self._lock:
+            self._calls += 1
+
+    def count_piece(self, piece: Piece, seconds: float) -> None:
+        """One gear ran once."""
+        with self._lock:
+            seen = self._gears.get(piece.gear, GearStats())
+            self._gears[piece.gear] = replace(
+                seen,
+                runs=seen.runs + 1,
+                rows=seen.rows + piece.rows,
+                padded_rows=seen.padded_rows + piece.gear - piece.rows,
+                seconds=seen.seconds + seconds,
+            )
+
+    def snapshot(self) -> Stats:
+        """The counts now."""
+        with self._lock:
+            gears = dict(sorted(self._gears.items()))
+            calls = self._calls
+        return Stats(
+            calls=calls,
+            rows=sum(gear.rows for gear in gears.values()),
+            padded_rows=sum(gear.padded_rows for gear in gears.values()),
+            gears=gears,
+        )
