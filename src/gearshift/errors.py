@@ -8,6 +8,7 @@
     │   └── VerificationError       a compiled gear does not give the reference's numbers
     ├── MemoryLimitError       a gear cannot fit on this machine
     ├── ArtifactError          the .om file cannot be used
+    │   ├── UnreadableArtifactError it is missing, a folder, or not ours to read
     │   ├── NotAnArtifactError      it is something else
     │   ├── DeviceArtifactError     it is an .om for a real Ascend card
     │   ├── TruncatedArtifactError  it ends too early (or goes on too long)
@@ -111,6 +112,12 @@ class ArtifactError(GearshiftError):
     """The ``.om`` file cannot be used."""
 
     acl_code = 145000
+
+
+class UnreadableArtifactError(ArtifactError):
+    """There is no such file, it is no ordinary file, or the system does not let it be read."""
+
+    acl_code = 145002
 
 
 class NotAnArtifactError(ArtifactError):

@@ -1,0 +1,181 @@
+"""The rules that a manifest keeps beyond its types, so that a session can rely on it blindly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final, NoReturn
+
+from gearshift.artifact.codec import shorten
+from gearshift.artifact.format import WEIGHTS
+from gearshift.artifact.manifest import (
+    ConstantRecord,
+    GearRecord,
+    InputRecord,
+    Manifest,
+    OutputRecord,
+)
+from gearshift.artifact.pool import POOL_ALIGNMENT
+from gearshift.errors import CorruptArtifactError
+from gearshift.tensors import DTYPE_NAMES, Shape, dtype_named, format_shape
+
+MAX_RANK: Final = 64
+MAX_BYTES: Final = 1 << 46
+"""Largest tensor at any gear: more than any machine's memory, less than what overflows."""
+MAX_GEARS: Final = 4096
+
+_VALUES_PER_GEAR: Final = {"batch": 1, "image": 2, "dims": None}
+
+
+def check_manifest(manifest: Manifest, parts: Mapping[str, int]) -> None:
+    """Checks a manifest against the rules of docs/artifact-format.md.
+
+    Args:
+        manifest: of the right types already.
+        parts: size, unpacked, of each part of the file.
+
+    Raises:
+        CorruptArtifactError: names the key and the rule.
+    """
+    _check_names("inputs", [record.name for record in manifest.inputs])
+    _check_names("outputs", [record.name for record in manifest.outputs])
+    _check_inputs(manifest)
+    for index, output in enumerate(manifest.outputs):
+        _check_output(f"outputs[{index}]", output)
+    _check_gears(manifest)
+    if manifest.proof.separable and manifest.proof.verdict == "refuted":
+        _refuse("proof.separable", True, 'false where proof.verdict is "refuted"')
+    _check_topologies(manifest, parts)
+    _check_constants(manifest.constants, parts[WEIGHTS])
+
+
+def _check_names(where: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if not name or name in seen:
+            _refuse(f"a name in {where}", name, "unique and not empty")
+        seen.add(name)
+    if not seen:
+        _refuse(where, (), "at least one record")
+
+
+def _check_tensor(where: str, dtype: str, shape: Shape, lowest: int) -> None:
+    if dtype not in DTYPE_NAMES:
+        _refuse(f"{where}.dtype", dtype, "one of " + ", ".join(DTYPE_NAMES))
+    if len(shape) > MAX_RANK:
+        _refuse(f"{where}.shape", shape, f"at most {MAX_RANK} dims")
+    if any(dim < lowest for dim in shape) or _nbytes(dtype, shape) > MAX_BYTES:
+        _refuse(f"{where}.shape", shape, f"dims from {lowest} up and under {MAX_BYTES} bytes")
+
+
+def _nbytes(dtype: str, shape: Shape) -> int:
+    # An empty dim must not hide absurd ones beside it; a session may multiply them apart.
+    return math.prod(max(1, abs(dim)) for dim in shape) * dtype_named(dtype).itemsize
+
+
+def _check_inputs(manifest: Manifest) -> None:
+    if not any(-1 in record.shape for record in manifest.inputs):
+        _refuse("inputs", [record.shape for record in manifest.inputs], "one with a dim of -1")
+    for index, record in enumerate(manifest.inputs):
+        _check_tensor(f"inputs[{index}]", record.dtype, record.shape, lowest=-1)
+        if manifest.mode == "batch" and -1 in record.shape[1:]:
+            _refuse(f"inputs[{index}].shape", record.shape, "-1 in the first place only")
+
+
+def _check_output(where: str, output: OutputRecord) -> None:
+    _check_tensor(where, output.dtype, output.shape, lowest=-1)
+    if output.row_inner < 1:
+        _refuse(f"{where}.row_inner", output.row_inner, "1 or more")
+    if output.row_axis is not None and output.row_axis not in range(len(output.shape)):
+        _refuse(f"{where}.row_axis", output.row_axis, f"an axis of {format_shape(output.shape)}")
+
+
+def _check_gears(manifest: Manifest) -> None:
+    if manifest.mode not in _VALUES_PER_GEAR:
+        _refuse("mode", manifest.mode, "one of " + ", ".join(_VALUES_PER_GEAR))
+    gears = manifest.gears
+    if not 1 <= len(gears) <= MAX_GEARS:
+        _refuse("the number of gears", len(gears), f"1 to {MAX_GEARS}")
+    if len({gear.values for gear in gears}) != len(gears):
+        _refuse("gears", [gear.values for gear in gears], "different from one another")
+    count = _VALUES_PER_GEAR[manifest.mode] or len(gears[0].values)
+    for index, gear in enumerate(gears):
+        where = f"gears[{index}]"
+        if len(gear.values) != count or not gear.values or min(gear.values) < 1:
+            _refuse(f"{where}.values", gear.values, f"{max(1, count)} numbers of 1 or more")
+        if gear.predicted_bytes < 0:
+            _refuse(f"{where}.predicted_bytes", gear.predicted_bytes, "0 or more")
+        if manifest.mode == "batch":
+            _check_inputs_at(where, gear, manifest.inputs)
+        _check_outputs_at(where, gear, manifest)
+        _check_differences(where, gear, manifest)
+
+
+def _check_inputs_at(where: str, gear: GearRecord, inputs: tuple[InputRecord, ...]) -> None:
+    for record in inputs:
+        shape = tuple(gear.values[0] if dim == -1 else dim for dim in record.shape)
+        if _nbytes(record.dtype, shape) > MAX_BYTES:
+            _refuse(
+                f"{where}.values", gear.values, f"such that inputs stay under {MAX_BYTES} bytes"
+            )
+
+
+def _check_outputs_at(where: str, gear: GearRecord, manifest: Manifest) -> None:
+    outputs = manifest.outputs
+    if len(gear.outputs) != len(outputs):
+        _refuse(f"{where}.outputs", gear.outputs, f"{len(outputs)} shapes, one per output")
+    for index, (shape, output) in enumerate(zip(gear.outputs, outputs, strict=True)):
+        place = f"{where}.outputs[{index}]"
+        _check_tensor(place, output.dtype, shape, lowest=0)
+        declared = output.shape
+        if len(shape) != len(declared) or any(
+            want not in (-1, dim) for want, dim in zip(declared, shape, strict=True)
+        ):
+            _refuse(place, shape, f"what {format_shape(declared)} allows")
+        if manifest.mode == "batch" and output.row_axis is not None:
+            rows = gear.values[0] * output.row_inner
+            if shape[output.row_axis] != rows:
+                _refuse(place, shape, f"{rows} long along its row axis {output.row_axis}")
+
+
+def _check_differences(where: str, gear: GearRecord, manifest: Manifest) -> None:
+    outputs = {record.name for record in manifest.outputs}
+    engines = {record.engine for record in manifest.topologies}
+    seen = [(record.engine, record.output) for record in gear.differences]
+    if len(set(seen)) != len(seen):
+        _refuse(f"{where}.differences", seen, "one record per engine and output")
+    for engine, output in seen:
+        if engine not in engines or output not in outputs:
+            _refuse(f"{where}.differences", (engine, output), "an engine and an output of the file")
+
+
+def _check_topologies(manifest: Manifest, parts: Mapping[str, int]) -> None:
+    _check_names("topologies", [record.engine for record in manifest.topologies])
+    for index, record in enumerate(manifest.topologies):
+        if record.part not in parts or record.part == WEIGHTS:
+            allowed = [name for name in parts if name != WEIGHTS]
+            _refuse(
+                f"topologies[{index}].part", record.part, f"one of the parts {shorten(allowed)}"
+            )
+
+
+def _check_constants(constants: tuple[ConstantRecord, ...], pool_bytes: int) -> None:
+    if constants:
+        _check_names("constants", [record.name for record in constants])
+    for index, record in enumerate(constants):
+        where = f"constants[{index}]"
+        _check_tensor(where, record.dtype, record.shape, lowest=0)
+        size = math.prod(record.shape) * dtype_named(record.dtype).itemsize
+        if record.offset < 0 or record.offset % POOL_ALIGNMENT:
+            _refuse(
+                f"{where}.offset", record.offset, f"a multiple of {POOL_ALIGNMENT}, not negative"
+            )
+        if record.offset + size > pool_bytes:
+            _refuse(where, (record.offset, size), f"inside the {pool_bytes} bytes of the weights")
+
+
+def _refuse(where: str, value: object, allowed: str) -> NoReturn:
+    raise CorruptArtifactError(
+        f"{where} in its manifest is {shorten(value)}, but has to be {allowed}. "
+        "Compile the model again."
+    )
