@@ -17,14 +17,17 @@ from gearshift.artifact.manifest import (
 )
 from gearshift.artifact.pool import POOL_ALIGNMENT
 from gearshift.errors import CorruptArtifactError
-from gearshift.tensors import DTYPE_NAMES, Shape, dtype_named, format_shape
+from gearshift.tensors import DTYPE_NAMES, MBATCH_INPUT, Shape, dtype_named, format_shape
 
 MAX_RANK: Final = 64
 MAX_BYTES: Final = 1 << 46
 """Largest tensor at any gear: more than any machine's memory, less than what overflows."""
-MAX_GEARS: Final = 4096
+MAX_GEARS: Final = 1024
+MAX_ROWS: Final = 2**31 - 1
+"""Largest gear: it is passed to the model as a 32-bit number."""
 
-_VALUES_PER_GEAR: Final = {"batch": 1, "image": 2, "dims": None}
+_MODE: Final = "batch"
+_PRECISIONS: Final = ("f32", "f16", "bf16")
 
 
 def check_manifest(manifest: Manifest, parts: Mapping[str, int]) -> None:
@@ -37,9 +40,11 @@ def check_manifest(manifest: Manifest, parts: Mapping[str, int]) -> None:
     Raises:
         CorruptArtifactError: names the key and the rule.
     """
+    if manifest.mode != _MODE:
+        _refuse("mode", manifest.mode, f"{_MODE!r} in this version of the format")
     _check_names("inputs", [record.name for record in manifest.inputs])
     _check_names("outputs", [record.name for record in manifest.outputs])
-    _check_inputs(manifest)
+    _check_inputs(manifest.inputs)
     for index, output in enumerate(manifest.outputs):
         _check_output(f"outputs[{index}]", output)
     _check_gears(manifest)
@@ -73,13 +78,17 @@ def _nbytes(dtype: str, shape: Shape) -> int:
     return math.prod(max(1, abs(dim)) for dim in shape) * dtype_named(dtype).itemsize
 
 
-def _check_inputs(manifest: Manifest) -> None:
-    if not any(-1 in record.shape for record in manifest.inputs):
-        _refuse("inputs", [record.shape for record in manifest.inputs], "one with a dim of -1")
-    for index, record in enumerate(manifest.inputs):
+def _check_inputs(inputs: tuple[InputRecord, ...]) -> None:
+    for index, record in enumerate(inputs):
         _check_tensor(f"inputs[{index}]", record.dtype, record.shape, lowest=-1)
-        if manifest.mode == "batch" and -1 in record.shape[1:]:
+        if -1 in record.shape[1:]:
             _refuse(f"inputs[{index}].shape", record.shape, "-1 in the first place only")
+        if record.name == MBATCH_INPUT:
+            _refuse(f"inputs[{index}].name", record.name, "another; that one is the gear's own")
+    if not any(-1 in record.shape for record in inputs):
+        _refuse(
+            "inputs", [record.shape for record in inputs], "such that one has a first dim of -1"
+        )
 
 
 def _check_output(where: str, output: OutputRecord) -> None:
@@ -91,51 +100,42 @@ def _check_output(where: str, output: OutputRecord) -> None:
 
 
 def _check_gears(manifest: Manifest) -> None:
-    if manifest.mode not in _VALUES_PER_GEAR:
-        _refuse("mode", manifest.mode, "one of " + ", ".join(_VALUES_PER_GEAR))
     gears = manifest.gears
     if not 1 <= len(gears) <= MAX_GEARS:
         _refuse("the number of gears", len(gears), f"1 to {MAX_GEARS}")
     if len({gear.values for gear in gears}) != len(gears):
         _refuse("gears", [gear.values for gear in gears], "different from one another")
-    count = _VALUES_PER_GEAR[manifest.mode] or len(gears[0].values)
     for index, gear in enumerate(gears):
         where = f"gears[{index}]"
-        if len(gear.values) != count or not gear.values or min(gear.values) < 1:
-            _refuse(f"{where}.values", gear.values, f"{max(1, count)} numbers of 1 or more")
+        if len(gear.values) != 1 or not 1 <= gear.values[0] <= MAX_ROWS:
+            _refuse(f"{where}.values", gear.values, f"one number from 1 to {MAX_ROWS}")
         if gear.predicted_bytes < 0:
             _refuse(f"{where}.predicted_bytes", gear.predicted_bytes, "0 or more")
-        if manifest.mode == "batch":
-            _check_inputs_at(where, gear, manifest.inputs)
-        _check_outputs_at(where, gear, manifest)
+        _check_inputs_at(where, gear.values[0], manifest.inputs)
+        _check_outputs_at(where, gear, manifest.outputs)
         _check_differences(where, gear, manifest)
 
 
-def _check_inputs_at(where: str, gear: GearRecord, inputs: tuple[InputRecord, ...]) -> None:
+def _check_inputs_at(where: str, rows: int, inputs: tuple[InputRecord, ...]) -> None:
     for record in inputs:
-        shape = tuple(gear.values[0] if dim == -1 else dim for dim in record.shape)
+        shape = tuple(rows if dim == -1 else dim for dim in record.shape)
         if _nbytes(record.dtype, shape) > MAX_BYTES:
-            _refuse(
-                f"{where}.values", gear.values, f"such that inputs stay under {MAX_BYTES} bytes"
-            )
+            _refuse(f"{where}.values", rows, f"small enough for inputs under {MAX_BYTES} bytes")
 
 
-def _check_outputs_at(where: str, gear: GearRecord, manifest: Manifest) -> None:
-    outputs = manifest.outputs
+def _check_outputs_at(where: str, gear: GearRecord, outputs: tuple[OutputRecord, ...]) -> None:
     if len(gear.outputs) != len(outputs):
         _refuse(f"{where}.outputs", gear.outputs, f"{len(outputs)} shapes, one per output")
     for index, (shape, output) in enumerate(zip(gear.outputs, outputs, strict=True)):
         place = f"{where}.outputs[{index}]"
         _check_tensor(place, output.dtype, shape, lowest=0)
-        declared = output.shape
-        if len(shape) != len(declared) or any(
-            want not in (-1, dim) for want, dim in zip(declared, shape, strict=True)
+        if len(shape) != len(output.shape) or any(
+            want not in (-1, dim) for want, dim in zip(output.shape, shape, strict=True)
         ):
-            _refuse(place, shape, f"what {format_shape(declared)} allows")
-        if manifest.mode == "batch" and output.row_axis is not None:
-            rows = gear.values[0] * output.row_inner
-            if shape[output.row_axis] != rows:
-                _refuse(place, shape, f"{rows} long along its row axis {output.row_axis}")
+            _refuse(place, shape, f"what {format_shape(output.shape)} allows")
+        rows = gear.values[0] * output.row_inner
+        if output.row_axis is not None and shape[output.row_axis] != rows:
+            _refuse(place, shape, f"{rows} long along its row axis {output.row_axis}")
 
 
 def _check_differences(where: str, gear: GearRecord, manifest: Manifest) -> None:

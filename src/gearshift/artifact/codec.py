@@ -90,7 +90,7 @@ def loads(data: bytes) -> object:
 
 def shorten(value: object, limit: int = 60) -> str:
     """`repr` of a value out of a file, cut so that a hostile one cannot flood a message."""
-    text = repr(value[:limit] if isinstance(value, str | bytes | list) else value)
+    text = repr(value[:limit] if isinstance(value, str | bytes | list | tuple) else value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

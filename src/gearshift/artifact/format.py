@@ -9,7 +9,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from gearshift.artifact.codec import shorten
@@ -96,10 +96,9 @@ class Header:
             MAGIC, self.version, self.min_reader, self.file_bytes, self.directory_bytes
         )
 
-    @property
-    def data_start(self) -> int:
-        """Where the first part begins."""
-        return align(HEADER_BYTES + self.directory_bytes)
+    def pack(self) -> bytes:
+        """The 64 bytes."""
+        return self.fields + self.digest
 
 
 def align(offset: int) -> int:
@@ -107,13 +106,13 @@ def align(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def build_header(directory: bytes, parts: tuple[PartRecord, ...]) -> bytes:
-    """The 64 bytes that go before this directory."""
-    file_bytes = end = HEADER_BYTES + len(directory)
+def make_header(directory: bytes, parts: tuple[PartRecord, ...]) -> Header:
+    """The header of a file with this directory and these parts."""
+    end = HEADER_BYTES + len(directory)
     for part in parts:
-        file_bytes = end = align(end) + part.size
-    fields = _FIELDS.pack(MAGIC, FORMAT_VERSION, MIN_READER, file_bytes, len(directory))
-    return fields + hashlib.sha256(fields + directory).digest()
+        end = align(end) + part.size
+    header = Header(FORMAT_VERSION, MIN_READER, end, len(directory), digest=b"")
+    return replace(header, digest=hashlib.sha256(header.fields + directory).digest())
 
 
 def parse_header(head: bytes, file_bytes: int) -> Header:

@@ -78,11 +78,11 @@ class Artifact:
             return cls(place, header, content)
 
     @classmethod
-    def from_bytes(cls, data: bytes, name: str = "<memory>") -> Artifact:
-        """Makes the same checks on an artifact in memory. Copies it once, to align the weights."""
+    def from_bytes(cls, data: bytes | bytearray | memoryview, name: str = "<memory>") -> Artifact:
+        """Makes the same checks on an artifact in memory, of which it keeps its own copy."""
         place = Path(name)
         with _named(place):
-            header = parse_header(data[:HEADER_BYTES], len(data))
+            header = parse_header(bytes(data[:HEADER_BYTES]), len(data))
             return cls(place, header, _aligned(data))
 
     @property
@@ -162,7 +162,7 @@ def _did_you_mean(path: Path) -> str:
     return f" Did you mean {longer}?" if longer.is_file() else " Check the path."
 
 
-def _aligned(data: bytes) -> Array:
+def _aligned(data: bytes | bytearray | memoryview) -> Array:
     room = np.empty(len(data) + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT
     content = room[start : start + len(data)]

@@ -18,9 +18,10 @@ from gearshift.artifact.format import (
     MAX_INFLATED_BYTES,
     WEIGHTS,
     Directory,
+    Header,
     PartRecord,
-    align,
-    build_header,
+    make_header,
+    place_parts,
 )
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.pool import ByteSink
@@ -57,29 +58,29 @@ def write_artifact(
     Raises:
         ArtifactError: the file cannot be written (E19004), or its directory would be too large.
     """
-    packed = [_pack(name, topologies[name]) for name in sorted(topologies)]
-    parts = (*(record for record, _ in packed), _weights_record(pool))
-    _check(manifest, parts)
+    packed = {name: _pack(name, topologies[name]) for name in sorted(topologies)}
+    parts = (*(record for record, _ in packed.values()), _weights_record(pool))
     directory = dumps(Directory(parts=parts, manifest=manifest))
     if len(directory) > MAX_DIRECTORY_BYTES:
         raise ArtifactError(
             f"the manifest of {path} would take {len(directory)} bytes; {MAX_DIRECTORY_BYTES} are "
             "allowed. Compile fewer gears, or merge the model's small initializers."
         )
+    header = make_header(directory, parts)
+    places = _check(header, parts, manifest)
     with _replacing(path) as file:
-        file.write(build_header(directory, parts))
-        file.write(directory)
-        for _, stored in packed:
-            _pad(file)
+        file.write(header.pack() + directory)
+        for name, (_, stored) in packed.items():
+            _fill(file, places[name].start)
             file.write(stored)
-        _pad(file)
-        start = file.tell()
+        _fill(file, places[WEIGHTS].start)
         pool.write(file)
-        if file.tell() != start + pool.nbytes:
+        if file.tell() != header.file_bytes:
             raise InternalError(
-                f"the weight pool wrote {file.tell() - start} bytes and promised {pool.nbytes}"
+                f"the weight pool promised {pool.nbytes} bytes and wrote "
+                f"{file.tell() - places[WEIGHTS].start}"
             )
-        return file.tell()
+    return header.file_bytes
 
 
 def _pack(name: str, data: bytes) -> tuple[PartRecord, bytes]:
@@ -110,15 +111,18 @@ class _Hasher:
         self.sha256.update(data)
 
 
-def _check(manifest: Manifest, parts: tuple[PartRecord, ...]) -> None:
+def _check(header: Header, parts: tuple[PartRecord, ...], manifest: Manifest) -> dict[str, range]:
+    """Holds what is about to be written against the reader's own rules."""
     try:
+        places = place_parts(header, parts)
         check_manifest(manifest, {part.name: part.raw_size for part in parts})
     except CorruptArtifactError as error:
         raise InternalError(f"no reader would take this artifact: {error}") from error
+    return places
 
 
-def _pad(file: BinaryIO) -> None:
-    file.write(bytes(align(file.tell()) - file.tell()))
+def _fill(file: BinaryIO, position: int) -> None:
+    file.write(bytes(position - file.tell()))
 
 
 @contextmanager
@@ -141,7 +145,8 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise ArtifactError(
             f"{path} cannot be written: {error.strerror or error}. What was there before is "
-            "untouched. Free some space, or choose another place with --output.",
+            "untouched. Check that the folder is yours to write, that the disk has space and, on "
+            "Windows, that no program has the old file open; or choose another --output.",
             code="E19004",
         ) from error
 
