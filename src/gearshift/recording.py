@@ -1,0 +1,137 @@
+"""From what a compile found out to the records of the manifest, one function per kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gearshift.analysis.facts import Facts
+from gearshift.artifact.manifest import (
+    ConstantRecord,
+    DifferenceRecord,
+    GearRecord,
+    InputRecord,
+    OutputRecord,
+    ProofRecord,
+    SourceRecord,
+)
+from gearshift.engines.base import Constant
+from gearshift.gears.gear import Gear, GearSet
+from gearshift.options import CompileOptions
+from gearshift.program import Source
+from gearshift.tensors import RowLayout, TensorSpec
+from gearshift.verify.gears import GearCheck
+from gearshift.verify.separability import Proof
+
+
+def source_record(source: Source) -> SourceRecord:
+    """Provenance."""
+    return SourceRecord(
+        source.file, source.sha256, source.opset, source.ir_version, source.producer
+    )
+
+
+def input_records(gears: GearSet) -> tuple[InputRecord, ...]:
+    """The inputs."""
+    return tuple(InputRecord(spec.name, spec.dtype.name, spec.shape) for spec in gears.inputs)
+
+
+def output_records(
+    outputs: Sequence[TensorSpec], layouts: Sequence[RowLayout | None]
+) -> tuple[OutputRecord, ...]:
+    """The outputs and how rows lie in them."""
+    return tuple(
+        OutputRecord(
+            spec.name,
+            spec.dtype.name,
+            spec.shape,
+            row_axis=None if layout is None else layout.axis,
+            row_inner=1 if layout is None else layout.inner,
+        )
+        for spec, layout in zip(outputs, layouts, strict=True)
+    )
+
+
+def gear_records(
+    gears: GearSet,
+    outputs: Sequence[TensorSpec],
+    facts: Mapping[Gear, Facts],
+    run_bytes: Mapping[Gear, int],
+    checks: Sequence[GearCheck],
+) -> tuple[GearRecord, ...]:
+    """The gears, each with its shapes, its predicted memory and its check."""
+    return tuple(
+        GearRecord(
+            values=gear.values,
+            outputs=tuple(facts[gear][spec.name].shape for spec in outputs),
+            predicted_bytes=run_bytes[gear],
+            differences=_difference_records(check for check in checks if check.gear == gear),
+        )
+        for gear in gears
+    )
+
+
+def proof_record(
+    proof: Proof, checks: Sequence[GearCheck], *, content_with_test: bool
+) -> ProofRecord:
+    """What is said of separability, and whether a session may act on it.
+
+    Args:
+        proof: the static proof.
+        checks: with the result of the pad-row test.
+        content_with_test: the user takes the test for enough where the proof says unknown.
+    """
+    moved = [check for check in checks if check.moved]
+    tested = None if all(check.moved == "" for check in checks) else not moved
+    known = proof.verdict == "proved" or (proof.verdict == "unknown" and content_with_test)
+    reason = (
+        f"output {moved[0].moved!r} of gear {moved[0].gear} on {moved[0].engine} changed in its "
+        "real rows when only the pad rows did"
+        if moved
+        else proof.reason
+    )
+    return ProofRecord(
+        verdict=proof.verdict,
+        reason=reason,
+        node=proof.node,
+        op_type=proof.op_type,
+        tested=tested,
+        separable=known and tested is not False,
+    )
+
+
+def constant_records(constants: Iterable[Constant]) -> tuple[ConstantRecord, ...]:
+    """The named tensors of the weight pool."""
+    return tuple(
+        ConstantRecord(constant.name, constant.dtype.name, constant.shape, constant.offset)
+        for constant in constants
+    )
+
+
+def option_records(options: CompileOptions) -> tuple[tuple[str, str], ...]:
+    """What the user asked for, as text; what was left out is left out."""
+    shapes = (f"{name}:{','.join(map(str, dims))}" for name, dims in options.input_shape.items())
+    asked = {
+        "input_shape": ";".join(shapes),
+        "dynamic_batch_size": ",".join(map(str, options.dynamic_batch_size)),
+        "engine": options.engine,
+        "precision": options.precision,
+        "separability": options.separability,
+        "tolerance": None if options.tolerance is None else f"{options.tolerance:g}",
+        "soc_version": options.soc_version,
+        "command": options.command,
+    }
+    return tuple((name, value) for name, value in asked.items() if value)
+
+
+def _difference_records(checks: Iterable[GearCheck]) -> tuple[DifferenceRecord, ...]:
+    """Three digits of each: more would only say how the sums happened to be ordered."""
+    return tuple(
+        DifferenceRecord(
+            engine=check.engine,
+            output=difference.output,
+            absolute=float(f"{difference.absolute:.3g}"),
+            relative=float(f"{difference.relative:.3g}"),
+        )
+        for check in checks
+        for difference in check.differences
+    )

@@ -1,0 +1,115 @@
+"""Run every gear on every engine: against the reference, and with other pad rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gearshift.engines.base import Engine, EngineOptions, Executable, Network
+from gearshift.gears.gear import Gear, GearSet
+from gearshift.tensors import Array, RowLayout
+from gearshift.verify.equivalence import Difference, Reference, check_gear, differences
+from gearshift.verify.padrows import moved_output
+from gearshift.verify.samples import Samples
+
+_SEED, _OTHER_SEED = 20, 21
+
+
+@dataclass(frozen=True)
+class GearCheck:
+    """What was seen of one gear on one engine.
+
+    Attributes:
+        engine: its name.
+        gear: the gear.
+        differences: worst difference of each output against the reference.
+        moved: name of the first output whose real rows changed with the pad rows; None if no bit
+            did; "" if the test was not run (a single row has no pad rows).
+        build_seconds: time to build the executable.
+        run_seconds: time of one run, the second one.
+    """
+
+    engine: str
+    gear: Gear
+    differences: tuple[Difference, ...]
+    moved: str | None
+    build_seconds: float
+    run_seconds: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How to verify; the same for every gear and engine.
+
+    Attributes:
+        gears: what to run.
+        output_names: in order.
+        layouts: how rows lie in the outputs, or None to leave the pad-row test out.
+        samples: where feeds come from.
+        reference: what the numbers have to be.
+        options: precision and threads.
+        tolerance: largest relative difference that passes.
+    """
+
+    gears: GearSet
+    output_names: tuple[str, ...]
+    layouts: tuple[RowLayout | None, ...] | None
+    samples: Samples
+    reference: Reference
+    options: EngineOptions
+    tolerance: float
+
+    def run(
+        self, networks: Mapping[Engine, Network], on_gear: Callable[[int, int], None]
+    ) -> tuple[GearCheck, ...]:
+        """Checks every gear on every engine; gears in the order declared within each engine.
+
+        Raises:
+            VerificationError: a gear does not give the reference's numbers.
+            EngineError: an engine failed.
+        """
+        total = len(networks) * len(self.gears)
+        checks = []
+        for check in self._checks(networks):
+            checks.append(check)
+            on_gear(len(checks), total)
+        return tuple(checks)
+
+    def _checks(self, networks: Mapping[Engine, Network]) -> Iterator[GearCheck]:
+        expected: dict[Gear, list[Array]] = {}
+        for engine, network in networks.items():
+            loaded = engine.load(network, self.options)
+            for gear in self.gears:
+                shapes = self.gears.shapes(gear)
+                feeds = self.samples.feeds(shapes, _SEED)
+                if gear not in expected:
+                    expected[gear] = self.reference.outputs(feeds)
+                start = time.perf_counter()
+                executable = loaded.executable(shapes)
+                built = time.perf_counter() - start
+                yield self._check(engine.name, gear, executable, feeds, expected[gear], built)
+            loaded.close()
+
+    def _check(
+        self,
+        engine: str,
+        gear: Gear,
+        executable: Executable,
+        feeds: Sequence[Array],
+        expected: Sequence[Array],
+        built: float,
+    ) -> GearCheck:
+        found = differences(self.output_names, executable.run(feeds), expected)
+        check_gear(gear, engine, found, expected, self.tolerance)
+        start = time.perf_counter()
+        executable.run(feeds)
+        seconds = time.perf_counter() - start
+        return GearCheck(engine, gear, found, self._moved(gear, executable, feeds), built, seconds)
+
+    def _moved(self, gear: Gear, executable: Executable, feeds: Sequence[Array]) -> str | None:
+        if self.layouts is None or gear.rows < 2:
+            return ""
+        others = self.samples.feeds(self.gears.shapes(gear), _OTHER_SEED)
+        index = moved_output(executable, self.gears.inputs, self.layouts, feeds, others)
+        return None if index is None else self.output_names[index]

@@ -1,0 +1,81 @@
+"""Which form of the model the gears are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gearshift.verify.separability import Proof
+
+from gearshift.engines.base import EngineOptions
+from gearshift.engines.onnxruntime import UnoptimisedModel
+from gearshift.gears.gear import GearSet
+from gearshift.options import CompileOptions
+from gearshift.tensors import RowLayout, TensorSpec
+from gearshift.verify.equivalence import Reference
+
+
+def choose_reference(
+    options: CompileOptions,
+    staged: Path,
+    filed: Sequence[TensorSpec],
+    gears: GearSet,
+    proof: Proof,
+    layouts: tuple[RowLayout | None, ...] | None,
+    *,
+    repaired: bool,
+) -> Reference:
+    """The file as it came where it can take the rows, at the batch size it can take them at.
+
+    Args:
+        options: the model and the threads.
+        staged: the program after our passes, for when the file cannot take the shapes.
+        filed: the inputs as the file has them.
+        gears: the inputs as they were asked for.
+        proof: rows may be fed one by one only where it does not say otherwise.
+        layouts: how rows lie in the outputs, if that is known or supposed.
+        repaired: the graph was changed to take any batch; the file itself is right at its own only.
+    """
+    chunk: int | None = None
+    model = options.model
+    if not _fits_beside_rows(filed, gears):
+        model = staged
+    elif repaired or not _takes_any_rows(filed, gears):
+        if layouts is None or proof.verdict == "refuted":
+            model = staged
+        else:
+            chunk = _own_batch(filed, gears)
+    elif proof.verdict == "unknown" and options.separability == "tested" and layouts is not None:
+        # Row by row, so that the check also says that a row does not depend on its place.
+        chunk = 1
+    threads = EngineOptions(threads=options.threads).thread_count
+    return Reference(UnoptimisedModel(model, threads), gears.inputs, layouts or (), chunk)
+
+
+def _fits_beside_rows(filed: Sequence[TensorSpec], gears: GearSet) -> bool:
+    """Whether the file takes the shapes asked for in every dim but that of the rows."""
+    return all(
+        have in (-1, want) or want == -1
+        for had, asked in zip(filed, gears.inputs, strict=True)
+        for have, want in zip(had.shape, asked.shape, strict=True)
+    )
+
+
+def _takes_any_rows(filed: Sequence[TensorSpec], gears: GearSet) -> bool:
+    return all(
+        had.shape[0] == -1
+        for had, asked in zip(filed, gears.inputs, strict=True)
+        if -1 in asked.shape
+    )
+
+
+def _own_batch(filed: Sequence[TensorSpec], gears: GearSet) -> int:
+    """The batch size that the file itself was made for; 1 where it does not say."""
+    return next(
+        (
+            had.shape[0]
+            for had, asked in zip(filed, gears.inputs, strict=True)
+            if -1 in asked.shape and had.shape[0] > 0
+        ),
+        1,
+    )
