@@ -19,7 +19,7 @@ from gearshift._version import __version__
 from gearshift.errors import GearshiftError
 
 if TYPE_CHECKING:
-    from gearshift.compiler import CompileReport, compile
+    from gearshift.compiler import CompileReport, compile  # noqa: A004
     from gearshift.gears.dispatch import Piece, Plan
     from gearshift.session import Session, load
     from gearshift.stats import GearStats, Stats

@@ -16,8 +16,13 @@ from pathlib import Path
 from gearshift import recording
 from gearshift._version import __version__
 from gearshift.analysis.facts import Facts, walk
-from gearshift.analysis.memory import check_memory, predict_run_bytes
-from gearshift.artifact.manifest import Manifest, TopologyRecord
+from gearshift.analysis.memory import (
+    GearMemory,
+    check_memory,
+    predict_run_bytes,
+    weight_bytes,
+)
+from gearshift.artifact.manifest import Manifest, ProofRecord, TopologyRecord
 from gearshift.artifact.writer import write_artifact
 from gearshift.engines.base import Engine, EngineOptions, Network
 from gearshift.engines.registry import PREFERRED, get_engine, is_installed
@@ -31,13 +36,13 @@ from gearshift.passes import run_passes
 from gearshift.passes.baked_batch import Repair, repair_baked_batch
 from gearshift.program import Program
 from gearshift.staging import Staged, stage
-from gearshift.tensors import Array, TensorSpec, dtype_of_onnx
+from gearshift.tensors import Array, RowLayout, TensorSpec, dtype_of_onnx
 from gearshift.verify.equivalence import TOLERANCES
 from gearshift.verify.gears import GearCheck, Verification
 from gearshift.verify.layouts import layouts_to_test
 from gearshift.verify.reference import choose_reference
 from gearshift.verify.samples import Samples
-from gearshift.verify.separability import prove
+from gearshift.verify.separability import Proof, prove
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the name of a step, how much of it is done, and how much there is."""
@@ -123,86 +128,147 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
     return compile_model(options, on_progress or _silent)
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What is known of a model before anything is built.
+
+    Attributes:
+        program: after the passes, its inputs bound to what was asked for.
+        filed_inputs: the inputs as the file has them.
+        repairs: what was changed so that it takes any batch.
+        gears: what it is compiled for.
+        facts: every shape at each gear.
+        memory: what each gear is predicted to take.
+        proof: whether rows are independent.
+        outputs: -1 for every dim that differs between gears.
+        layouts: how rows lie in the outputs, proved or to be tested; None if they do not.
+    """
+
+    program: Program
+    filed_inputs: tuple[TensorSpec, ...]
+    repairs: tuple[Repair, ...]
+    gears: GearSet
+    facts: Mapping[Gear, Facts]
+    memory: tuple[GearMemory, ...]
+    proof: Proof
+    outputs: tuple[TensorSpec, ...]
+    layouts: tuple[RowLayout | None, ...] | None
+
+
 def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileReport:
     """Compiles a model for its gears, verifies each one, and only then writes the artifact.
 
-    Raises:
-        OptionErrors: something asked for is wrong or does not fit the model.
-        ModelError: the model cannot be read or compiled, or a gear does not give its numbers.
-        MemoryLimitError: a gear is predicted not to fit.
-        EngineError: no engine takes the model.
-        ArtifactError: the artifact cannot be written.
+    Raises what `compile` raises.
     """
     began = time.perf_counter()
     _check_options(options)
-    on_progress("reading the model", 0, 1)
-    program = load_program(options.model)
-    filed_inputs = program.inputs
-    repairs = repair_baked_batch(program, options.input_shape)
-    program = run_passes(bind_inputs(program, options.input_shape))
-    gears = _declare_gears(program, options)
-
-    facts = {}
-    for index, gear in enumerate(gears):
-        on_progress("fixing every shape", index, len(gears))
-        facts[gear] = walk(program, gears.shapes(gear))
-    run_bytes = {gear: predict_run_bytes(program, facts[gear]) for gear in gears}
-    memory_warnings = check_memory(program, run_bytes, options.memory_limit)
-    on_progress("proving that rows are independent", 0, 1)
-    proof = prove(program, gears, facts)
-    outputs = _output_specs(program, gears, facts)
-    layouts = layouts_to_test(proof, gears, outputs, facts)
-
+    found = find_out(options, on_progress)
+    memory_warnings = check_memory(
+        found.memory, weight_bytes(found.program), limit=options.memory_limit
+    )
     with tempfile.TemporaryDirectory(prefix="gearshift-", ignore_cleanup_errors=True) as folder:
-        staged = stage(program, Path(folder))
+        staged = stage(found.program, Path(folder))
         topologies, left_out = _lower(staged, options, on_progress)
-        checks = Verification(
-            gears=gears,
-            output_names=tuple(spec.name for spec in outputs),
-            layouts=layouts,
-            samples=Samples(gears.inputs, options.sample_inputs),
-            reference=choose_reference(
-                options, staged.model, filed_inputs, gears, proof, layouts, repaired=bool(repairs)
-            ),
-            options=EngineOptions(options.precision, options.threads),
-            tolerance=_tolerance(options),
-        ).run(
-            _networks(staged, topologies, gears, outputs),
+        checks = _verification(options, found, staged).run(
+            _networks(staged, topologies, found),
             lambda done, total: on_progress("running every gear", done, total),
         )
-        proof_record = recording.proof_record(
-            proof, checks, content_with_test=options.separability == "tested"
+        proof = recording.proof_record(
+            found.proof, checks, content_with_test=options.separability == "tested"
         )
         warnings = (
             *advise_batch_sizes(options.dynamic_batch_size),
             *memory_warnings,
             *left_out,
-            *_warn_of_rows(proof_record.separable, proof_record.reason),
+            *_warn_of_rows(proof),
         )
-        manifest = Manifest(
-            producer=f"gearshift {__version__}",
-            source=recording.source_record(program.source),
-            mode=gears.mode,
-            inputs=recording.input_records(gears),
-            outputs=recording.output_records(
-                outputs, layouts if proof_record.separable and layouts else [None] * len(outputs)
-            ),
-            gears=recording.gear_records(gears, outputs, facts, run_bytes, checks),
-            proof=proof_record,
-            topologies=tuple(
-                TopologyRecord(engine.name, engine.version(), options.precision, engine.name)
-                for engine in topologies
-            ),
-            constants=recording.constant_records(staged.constants),
-            metadata=tuple(sorted(program.model.metadata_props.items())),
-            options=recording.option_records(options),
-            warnings=warnings,
-        )
+        manifest = _describe(options, found, staged, tuple(topologies), checks, proof, warnings)
         on_progress("writing the artifact", 0, 1)
         parts = {engine.name: topology for engine, topology in topologies.items()}
         nbytes = write_artifact(options.artifact, manifest, parts, staged.pool)
     seconds = time.perf_counter() - began
-    return CompileReport(options.artifact, nbytes, manifest, checks, repairs, warnings, seconds)
+    return CompileReport(
+        options.artifact, nbytes, manifest, checks, found.repairs, warnings, seconds
+    )
+
+
+def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
+    """Reads the model, makes it ready for any batch, and finds out all that needs no run."""
+    on_progress("reading the model", 0, 1)
+    program = load_program(options.model)
+    filed_inputs = program.inputs
+    run_passes(program)
+    repairs = repair_baked_batch(program, options.input_shape)
+    program = bind_inputs(program, options.input_shape)
+    gears = _declare_gears(program, options)
+    facts = {}
+    for index, gear in enumerate(gears):
+        on_progress("fixing every shape", index, len(gears))
+        facts[gear] = walk(program, gears.shapes(gear))
+    on_progress("proving that rows are independent", 0, 1)
+    proof = prove(program, gears, facts)
+    outputs = _output_specs(program, gears, facts)
+    return Findings(
+        program=program,
+        filed_inputs=filed_inputs,
+        repairs=repairs,
+        gears=gears,
+        facts=facts,
+        memory=tuple(GearMemory(gear, predict_run_bytes(program, facts[gear])) for gear in gears),
+        proof=proof,
+        outputs=outputs,
+        layouts=layouts_to_test(proof, gears, outputs, facts),
+    )
+
+
+def _verification(options: CompileOptions, found: Findings, staged: Staged) -> Verification:
+    tolerance = options.tolerance
+    return Verification(
+        gears=found.gears,
+        output_names=tuple(spec.name for spec in found.outputs),
+        layouts=found.layouts,
+        samples=Samples(found.gears.inputs, options.sample_inputs),
+        reference=choose_reference(
+            options,
+            staged.model,
+            found.filed_inputs,
+            found.gears,
+            found.proof,
+            found.layouts,
+            repaired=bool(found.repairs),
+        ),
+        options=EngineOptions(options.precision, options.threads),
+        tolerance=TOLERANCES[options.precision] if tolerance is None else tolerance,
+    )
+
+
+def _describe(
+    options: CompileOptions,
+    found: Findings,
+    staged: Staged,
+    engines: Sequence[Engine],
+    checks: Sequence[GearCheck],
+    proof: ProofRecord,
+    warnings: tuple[str, ...],
+) -> Manifest:
+    layouts = found.layouts if proof.separable else None
+    return Manifest(
+        producer=f"gearshift {__version__}",
+        source=recording.source_record(found.program.source),
+        mode=found.gears.mode,
+        inputs=recording.input_records(found.gears),
+        outputs=recording.output_records(found.outputs, layouts or [None] * len(found.outputs)),
+        gears=recording.gear_records(found.outputs, found.facts, found.memory, checks),
+        proof=proof,
+        topologies=tuple(
+            TopologyRecord(engine.name, engine.version(), options.precision, engine.name)
+            for engine in engines
+        ),
+        constants=recording.constant_records(staged.constants),
+        metadata=found.program.metadata,
+        options=recording.option_records(options),
+        warnings=warnings,
+    )
 
 
 def _check_options(options: CompileOptions) -> None:
@@ -275,29 +341,22 @@ def _lower(
 
 
 def _networks(
-    staged: Staged,
-    topologies: Mapping[Engine, bytes],
-    gears: GearSet,
-    outputs: tuple[TensorSpec, ...],
+    staged: Staged, topologies: Mapping[Engine, bytes], found: Findings
 ) -> dict[Engine, Network]:
     pool = staged.map_pool()
     return {
-        engine: Network(topology, pool, staged.constants, gears.inputs, outputs)
+        engine: Network(topology, pool, staged.constants, found.gears.inputs, found.outputs)
         for engine, topology in topologies.items()
     }
 
 
-def _warn_of_rows(separable: bool, reason: str) -> list[str]:
-    if separable:
+def _warn_of_rows(proof: ProofRecord) -> list[str]:
+    if proof.separable:
         return []
     return [
         "the rows of this model are not known to be independent, so it runs exactly its gears and "
-        f"is never padded, split or merged: {reason}."
+        f"is never padded, split or merged: {proof.reason}."
     ]
-
-
-def _tolerance(options: CompileOptions) -> float:
-    return TOLERANCES[options.precision] if options.tolerance is None else options.tolerance
 
 
 def _silent(step: str, done: int, total: int) -> None:

@@ -37,9 +37,11 @@ class Program:
         inputs: what a caller feeds, in graph order; -1 for dims that the model leaves open.
         outputs: what a caller gets, in graph order; -1 for dims not known from the file alone.
         source: provenance.
+        metadata: the model's own key-value pairs (class names, character lists ...), by key.
     """
 
     model: ir.Model
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     source: Source
+    metadata: tuple[tuple[str, str], ...] = ()

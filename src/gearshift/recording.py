@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from gearshift.analysis.facts import Facts
+from gearshift.analysis.memory import GearMemory
 from gearshift.artifact.manifest import (
     ConstantRecord,
     DifferenceRecord,
@@ -52,21 +53,22 @@ def output_records(
 
 
 def gear_records(
-    gears: GearSet,
     outputs: Sequence[TensorSpec],
     facts: Mapping[Gear, Facts],
-    run_bytes: Mapping[Gear, int],
+    memory: Sequence[GearMemory],
     checks: Sequence[GearCheck],
 ) -> tuple[GearRecord, ...]:
     """The gears, each with its shapes, its predicted memory and its check."""
     return tuple(
         GearRecord(
-            values=gear.values,
-            outputs=tuple(facts[gear][spec.name].shape for spec in outputs),
-            predicted_bytes=run_bytes[gear],
-            differences=_difference_records(check for check in checks if check.gear == gear),
+            values=predicted.gear.values,
+            outputs=tuple(facts[predicted.gear][spec.name].shape for spec in outputs),
+            predicted_bytes=predicted.run_bytes,
+            differences=_difference_records(
+                check for check in checks if check.gear == predicted.gear
+            ),
         )
-        for gear in gears
+        for predicted in memory
     )
 
 

@@ -51,16 +51,19 @@ def print_artifact(artifact: Artifact, console: Console | None = None) -> None:
         ("exporter", source.producer or "not stated"),
         ("asked for", ", ".join(f"{key}={value}" for key, value in manifest.options)),
         ("rows", _rows_line(manifest)),
-        (
-            "engines",
-            ", ".join(f"{t.engine} {t.version} ({t.precision})" for t in manifest.topologies),
-        ),
+        ("engines", _engines(manifest)),
         ("parts", ", ".join(f"{part.name} {decimal(part.size)}" for part in artifact.parts)),
         *(("warning", warning) for warning in manifest.warnings),
     ):
         console.print(f"{name:10} {value}", highlight=False, soft_wrap=True, markup=False)
     console.print(_tensor_table(manifest))
     console.print(_gear_table(manifest))
+
+
+def _engines(manifest: Manifest) -> str:
+    return ", ".join(
+        f"{record.engine} {record.version} ({record.precision})" for record in manifest.topologies
+    )
 
 
 def _tensor_table(manifest: Manifest) -> Table:

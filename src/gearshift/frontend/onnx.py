@@ -42,6 +42,7 @@ def load_program(path: Path) -> Program:
         inputs=tuple(_edge_spec(value, "input") for value in _fed_inputs(model)),
         outputs=tuple(_edge_spec(value, "output") for value in model.graph.outputs),
         source=_source(path, model),
+        metadata=tuple(sorted(model.metadata_props.items())),
     )
 
 
