@@ -86,6 +86,7 @@ class Session:
         self._stats = StatsKeeper()
         self._lock = threading.RLock()
         self._pool: ThreadPoolExecutor | None = None
+        self._closing = False
         for gear in self._gears.sizes if options.preload is True else options.preload or ():
             self._executable(self._gears.of_rows(gear))
 
@@ -155,7 +156,8 @@ class Session:
     ) -> Future[dict[str, Array]]:
         """`run` on a worker; calls run one after the other, in the order they were made."""
         with self._lock:
-            self._network()
+            if self._closing:
+                raise _closed()
             if self._pool is None:
                 # One worker: a run already takes all of the session's threads.
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix="gearshift")
@@ -192,13 +194,15 @@ class Session:
         return self._stats.snapshot()
 
     def close(self) -> None:
-        """Gives everything back. Calls that are running come to their end; later ones fail."""
+        """Gives everything back. Calls already made come to their end; later ones fail."""
         with self._lock:
-            loaded, self._loaded = self._loaded, None
+            self._closing = True
             pool, self._pool = self._pool, None
-            self._executables.clear()
         if pool is not None:
             pool.shutdown()
+        with self._lock:
+            loaded, self._loaded = self._loaded, None
+            self._executables.clear()
         if loaded is not None:
             loaded.close()
             self._artifact.close()
@@ -282,7 +286,7 @@ class Session:
 
     def _network(self) -> LoadedNetwork:
         if self._loaded is None:
-            raise ClosedError("the session is closed; load the model again to run it.")
+            raise _closed()
         return self._loaded
 
     def _zeros(self, gear: Gear) -> list[Array]:
@@ -337,6 +341,10 @@ def _load_network(artifact: Artifact, engine: str, options: SessionOptions) -> L
     )
     precision = cast(Precision, topologies[engine].precision)
     return runner.load(network, EngineOptions(precision, options.threads))
+
+
+def _closed() -> ClosedError:
+    return ClosedError("the session is closed; load the model again to run it.")
 
 
 def _one_gear(gear: int | None, shape_data: Any) -> int | None:
