@@ -1,0 +1,193 @@
+"""What every engine of the registry has to do, whichever library is behind it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+
+from gearshift.engines.base import EngineOptions, LoadedNetwork, Network
+from gearshift.engines.registry import ENGINE_NAMES, get_engine
+from gearshift.errors import EngineError, InputError, OptionError
+from gearshift.staging import stage
+from gearshift.tensors import Array
+from graphs import program_from_text
+
+EXACT = [name for name in ENGINE_NAMES if name != "null"]
+
+# The null engine gives row sums; so does this network, and so every engine must agree on it.
+ROW_SUMS = """
+model (float[N, 3] x) => (float[N, 2] y)
+<float[3, 2] ones = {1, 1, 1, 1, 1, 1}> { y = MatMul (x, ones) }
+"""
+# More than 64 bytes of weights, so that they lie in the pool; two inputs, one without rows.
+WEIGHTS = ", ".join(str(value % 7 - 3) for value in range(48))
+MIXED = f"""
+model (float[N, 6] x, float[1] scale, int64[N] ids) => (float[N, 8] y, int64[N] next, bool[N] odd)
+<float[6, 8] w = {{{WEIGHTS}}}, int64 one = {{1}}, int64 two = {{2}}>
+{{
+  xw = MatMul (x, w)
+  y = Mul (xw, scale)
+  next = Add (ids, one)
+  rest = Mod (ids, two)
+  odd = Equal (rest, one)
+}}
+"""
+
+
+def load(engine: str, text: str, folder: Path, threads: int | None = 1) -> LoadedNetwork:
+    program = program_from_text(text)
+    staged = stage(program, folder)
+    topology = get_engine(engine).lower(staged.model, staged.pool)
+    network = Network(
+        topology, staged.map_pool(), staged.constants, program.inputs, program.outputs
+    )
+    return get_engine(engine).load(network, EngineOptions(threads=threads))
+
+
+def whole(shape: tuple[int, ...], seed: int = 0) -> Array:
+    return np.random.default_rng(seed).integers(-9, 9, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_every_engine_sums_rows(engine: str, tmp_path: Path) -> None:
+    loaded = load(engine, ROW_SUMS, tmp_path)
+    for size in (4, 1, 4, 7):  # back to a size already seen, and one not a power of two
+        x = whole((size, 3), size)
+        (y,) = loaded.executable({"x": x.shape}).run([x])
+        np.testing.assert_array_equal(y, np.repeat(x.sum(1, keepdims=True), 2, 1))
+    loaded.close()
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_dtypes_side_inputs_and_pooled_weights(engine: str, tmp_path: Path) -> None:
+    loaded = load(engine, MIXED, tmp_path)
+    executable = loaded.executable({"x": (3, 6), "scale": (1,), "ids": (3,)})
+    x, scale, ids = whole((3, 6)), np.array([3], np.float32), np.array([0, 1, 2**24 - 1])
+    w = np.array([value % 7 - 3 for value in range(48)], np.float32).reshape(6, 8)
+    y, following, odd = executable.run([x, scale, ids])
+    np.testing.assert_array_equal(y, x @ w * 3)
+    np.testing.assert_array_equal(following, ids + 1)
+    np.testing.assert_array_equal(odd, [False, True, True])
+    assert (y.dtype, following.dtype, odd.dtype) == (np.float32, np.int64, np.bool_)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_results_are_the_callers_own(engine: str, tmp_path: Path) -> None:
+    executable = load(engine, ROW_SUMS, tmp_path).executable({"x": (2, 3)})
+    x = whole((2, 3))
+    (first,) = executable.run([x])
+    kept = first.copy()
+    executable.run([x + 1])
+    np.testing.assert_array_equal(first, kept)
+    first[...] = 77
+    np.testing.assert_array_equal(executable.run([x])[0], kept)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_read_only_input_is_taken_and_not_changed(engine: str, tmp_path: Path) -> None:
+    executable = load(engine, ROW_SUMS, tmp_path).executable({"x": (2, 3)})
+    x = whole((2, 3))
+    kept = x.copy()
+    x.flags.writeable = False
+    executable.run([x])
+    np.testing.assert_array_equal(x, kept)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_one_executable_in_many_threads(engine: str, tmp_path: Path) -> None:
+    executable = load(engine, ROW_SUMS, tmp_path).executable({"x": (4, 3)})
+
+    def work(seed: int) -> bool:
+        x = whole((4, 3), seed)
+        return bool((executable.run([x])[0][:, 0] == x.sum(1)).all())
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(work, range(200)))
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_two_executables_take_turns(engine: str, tmp_path: Path) -> None:
+    loaded = load(engine, MIXED, tmp_path)
+    shapes = {size: {"x": (size, 6), "scale": (1,), "ids": (size,)} for size in (2, 5)}
+    executables = {size: loaded.executable(shape) for size, shape in shapes.items()}
+    expected: dict[int, Array] = {}
+    for size in (2, 5, 2, 5, 2):
+        feeds = [whole((size, 6)), np.array([1], np.float32), np.arange(size)]
+        y = executables[size].run(feeds)[0]
+        np.testing.assert_array_equal(y, expected.setdefault(size, y))
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_lowering_the_same_model_gives_the_same_bytes(engine: str, tmp_path: Path) -> None:
+    topologies = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        staged = stage(program_from_text(MIXED), folder)
+        topologies.append(get_engine(engine).lower(staged.model, staged.pool))
+    assert topologies[0] == topologies[1]
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_lowering_adds_no_second_copy_of_the_weights(engine: str, tmp_path: Path) -> None:
+    staged = stage(program_from_text(MIXED), tmp_path)
+    assert staged.pool.nbytes == 48 * 4
+    topology = get_engine(engine).lower(staged.model, staged.pool)
+    assert staged.pool.nbytes < 48 * 4 + 512, "only small constants of the engine's own"
+    w = np.array([value % 7 - 3 for value in range(48)], np.float32).tobytes()
+    assert w not in topology
+
+
+def test_openvino_refuses_integers_it_would_clamp(tmp_path: Path) -> None:
+    executable = load("openvino", MIXED, tmp_path).executable(
+        {"x": (1, 6), "scale": (1,), "ids": (1,)}
+    )
+    feeds = [whole((1, 6)), np.array([1], np.float32), np.array([2**40])]
+    with pytest.raises(InputError, match=r"32 bits.*engine='onnxruntime'"):
+        executable.run(feeds)
+
+
+def test_onnxruntime_keeps_wide_integers(tmp_path: Path) -> None:
+    executable = load("onnxruntime", MIXED, tmp_path).executable(
+        {"x": (1, 6), "scale": (1,), "ids": (1,)}
+    )
+    feeds = [whole((1, 6)), np.array([1], np.float32), np.array([2**40])]
+    assert executable.run(feeds)[1][0] == 2**40 + 1
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_an_operator_nobody_knows_is_an_engine_error(engine: str, tmp_path: Path) -> None:
+    text = '<ir_version: 8, opset_import: ["" : 17, "no.such" : 1]>' + ROW_SUMS.replace(
+        "MatMul", "no.such.Thing"
+    )
+    model = ir.from_proto(onnx.parser.parse_model(text))
+    path = tmp_path / "unknown.onnx"
+    ir.save(model, path)
+    with pytest.raises(EngineError, match=f"{engine} failed while reading the model"):
+        get_engine(engine).lower(path, stage(program_from_text(ROW_SUMS), tmp_path).pool)
+
+
+def test_precision_reaches_openvino(tmp_path: Path) -> None:
+    """bf16 where the CPU has it moves the numbers; f32 must not."""
+    program = program_from_text(MIXED)
+    staged = stage(program, tmp_path)
+    engine = get_engine("openvino")
+    topology = engine.lower(staged.model, staged.pool)
+    network = Network(
+        topology, staged.map_pool(), staged.constants, program.inputs, program.outputs
+    )
+    x = np.random.default_rng(0).standard_normal((5, 6), np.float32)
+    w = np.array([value % 7 - 3 for value in range(48)], np.float32).reshape(6, 8)
+    shapes = {"x": (5, 6), "scale": (1,), "ids": (5,)}
+    feeds = [x, np.array([1], np.float32), np.zeros(5, np.int64)]
+    y = engine.load(network, EngineOptions("f32")).executable(shapes).run(feeds)[0]
+    np.testing.assert_allclose(y, x @ w, rtol=1e-6, atol=1e-6)
+
+
+def test_an_engine_that_does_not_exist() -> None:
+    with pytest.raises(OptionError, match="does not exist; allowed: openvino, onnxruntime"):
+        get_engine("tensorrt")
