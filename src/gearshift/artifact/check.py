@@ -14,6 +14,7 @@ from gearshift.artifact.manifest import (
     InputRecord,
     Manifest,
     OutputRecord,
+    TopologyRecord,
 )
 from gearshift.artifact.pool import POOL_ALIGNMENT
 from gearshift.errors import CorruptArtifactError
@@ -47,10 +48,10 @@ def check_manifest(manifest: Manifest, parts: Mapping[str, int]) -> None:
     _check_inputs(manifest.inputs)
     for index, output in enumerate(manifest.outputs):
         _check_output(f"outputs[{index}]", output)
+    _check_topologies(manifest.topologies, parts)
     _check_gears(manifest)
     if manifest.proof.separable and manifest.proof.verdict == "refuted":
         _refuse("proof.separable", True, 'false where proof.verdict is "refuted"')
-    _check_topologies(manifest, parts)
     _check_constants(manifest.constants, parts[WEIGHTS])
 
 
@@ -149,14 +150,15 @@ def _check_differences(where: str, gear: GearRecord, manifest: Manifest) -> None
             _refuse(f"{where}.differences", (engine, output), "an engine and an output of the file")
 
 
-def _check_topologies(manifest: Manifest, parts: Mapping[str, int]) -> None:
-    _check_names("topologies", [record.engine for record in manifest.topologies])
-    for index, record in enumerate(manifest.topologies):
-        if record.part not in parts or record.part == WEIGHTS:
-            allowed = [name for name in parts if name != WEIGHTS]
-            _refuse(
-                f"topologies[{index}].part", record.part, f"one of the parts {shorten(allowed)}"
-            )
+def _check_topologies(records: tuple[TopologyRecord, ...], parts: Mapping[str, int]) -> None:
+    _check_names("topologies", [record.engine for record in records])
+    allowed = [name for name in parts if name != WEIGHTS]
+    for index, record in enumerate(records):
+        where = f"topologies[{index}]"
+        if record.part not in allowed:
+            _refuse(f"{where}.part", record.part, f"one of the parts {shorten(allowed)}")
+        if record.precision not in _PRECISIONS:
+            _refuse(f"{where}.precision", record.precision, "one of " + ", ".join(_PRECISIONS))
 
 
 def _check_constants(constants: tuple[ConstantRecord, ...], pool_bytes: int) -> None:
