@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
-from gearshift.compiler import CompileReport
 from gearshift.tensors import MBATCH_INPUT, format_shape
-from gearshift.verify.gears import GearCheck
+
+if TYPE_CHECKING:  # an artifact is shown without loading the compile side
+    from gearshift.compiler import CompileReport
+    from gearshift.verify.gears import GearCheck
 
 
 def print_report(report: CompileReport, console: Console | None = None) -> None:
@@ -18,19 +22,20 @@ def print_report(report: CompileReport, console: Console | None = None) -> None:
     console = console or Console()
     for repair in report.repairs:
         console.print(f"repaired: {repair}", highlight=False, soft_wrap=True, markup=False)
-    table = _table("gear", "engine", "check", "largest difference", "memory", "build", "run")
+    table = _table("gear", "engine", "check", "difference", "relative", "memory", "build", "run")
     predicted = {record.values: record.predicted_bytes for record in report.manifest.gears}
     for check in report.checks:
         table.add_row(
             str(check.gear),
             check.engine,
             _verdict(check),
-            _largest(check),
+            *_worst(check),
             decimal(predicted[check.gear.values]),
             f"{check.build_seconds:.2f} s",
             f"{check.run_seconds * 1000:.2f} ms",
         )
     console.print(table)
+    console.print("difference: the worst of any output, to the model as it came", highlight=False)
     console.print(_rows_line(report.manifest), highlight=False, soft_wrap=True, markup=False)
     console.print(
         f"wrote {report.output} ({decimal(report.nbytes)}) in {report.seconds:.1f} s",
@@ -80,7 +85,7 @@ def _tensor_table(manifest: Manifest) -> Table:
 
 
 def _gear_table(manifest: Manifest) -> Table:
-    table = _table("gear", "engine", "output", "shape", "abs. difference", "relative", "memory")
+    table = _table("gear", "engine", "output", "shape", "difference", "relative", "memory")
     for gear in manifest.gears:
         shapes = dict(zip((o.name for o in manifest.outputs), gear.outputs, strict=True))
         for difference in gear.differences:
@@ -104,14 +109,12 @@ def _table(*columns: str) -> Table:
 
 
 def _verdict(check: GearCheck) -> str:
-    if check.moved is None:
-        return "same numbers, pad rows inert"
-    return f"same numbers, but pad rows move {check.moved}" if check.moved else "same numbers"
+    return f"ok, but pad rows move {check.moved!r}" if check.moved else "ok"
 
 
-def _largest(check: GearCheck) -> str:
+def _worst(check: GearCheck) -> tuple[str, str]:
     worst = max(check.differences, key=lambda difference: difference.relative)
-    return f"{worst.absolute:.1e} ({worst.relative:.1e} relative)"
+    return f"{worst.absolute:.1e}", f"{worst.relative:.1e}"
 
 
 def _rows_line(manifest: Manifest) -> str:

@@ -1,0 +1,142 @@
+"""Who imports whom, what is public, and what importing costs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gearshift
+
+SOURCE = Path(gearshift.__file__).parent
+
+# What each part may import of the others; the picture of docs/architecture.md.
+_ALLOWED = {
+    "errors": set(),
+    "_version": set(),
+    "tensors": {"errors"},
+    "options": {"errors", "tensors"},
+    "gears": {"errors", "tensors"},
+    "program": {"errors", "tensors"},
+    "frontend": {"errors", "tensors", "options", "program", "gears"},
+    "analysis": {"errors", "tensors", "options", "program", "gears"},
+    "passes": {"errors", "tensors", "options", "program", "gears", "analysis"},
+    "engines": {"errors", "tensors", "options"},
+    "artifact": {"errors", "tensors", "gears"},
+    "rows": {"errors", "tensors", "gears"},
+    "stats": {"gears"},
+    "verify": {
+        "errors", "tensors", "options", "program", "gears", "analysis", "engines", "rows",
+    },
+    "staging": {"errors", "tensors", "program", "engines", "artifact"},
+    "recording": {
+        "errors", "tensors", "options", "program", "gears", "analysis", "engines", "artifact",
+        "verify",
+    },
+    "compiler": {
+        "_version", "errors", "tensors", "options", "program", "gears", "frontend", "analysis",
+        "passes", "engines", "artifact", "verify", "staging", "recording",
+    },
+    "session": {"errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats"},
+}  # fmt: skip
+_FENCED = {  # library -> the only places that may import it
+    "onnx": {"frontend", "analysis", "passes", "verify", "engines/reference.py"},
+    "onnx_ir": {"program.py", "frontend", "analysis", "passes", "verify", "staging.py"},
+    "openvino": {"engines/openvino.py"},
+    "onnxruntime": {"engines/onnxruntime.py"},
+    "rich": {"cli"},
+    "psutil": {"analysis"},
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            module = node.module or ""
+            found.update(f"{module}.{alias.name}" for alias in node.names)
+    return found
+
+
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_follow_the_picture(path: Path) -> None:
+    relative = path.relative_to(SOURCE)
+    part = relative.parts[0].removesuffix(".py")
+    for name in imports_of(path):
+        top, *rest = name.split(".")
+        if top == "gearshift" and part not in ("cli", "__init__"):
+            inner = rest[0]
+            assert inner == part or inner in _ALLOWED[part], f"{relative} imports {name}"
+        if top in _FENCED:
+            homes = _FENCED[top]
+            assert str(relative) in homes or relative.parts[0] in homes, f"{relative}: {name}"
+
+
+def test_no_cycle_between_modules() -> None:
+    graph = {}
+    for path in MODULES:
+        name = ".".join(("gearshift", *path.relative_to(SOURCE).with_suffix("").parts))
+        name = name.removesuffix(".__init__")
+        graph[name] = imports_of(path)
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail, name))
+        if name in done:
+            return
+        for wanted in graph[name]:
+            module = wanted if wanted in graph else wanted.rpartition(".")[0]
+            if module in graph and module != name:
+                visit(module, (*trail, name))
+        done.add(name)
+
+    for name in graph:
+        if name != "gearshift":  # the front door names everything, lazily
+            visit(name, ())
+
+
+def fresh(code: str) -> str:
+    """Output of a piece of code in a new interpreter."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+COMPILE_SIDE = ("onnx", "onnx_ir", *(
+    f"gearshift.{part}"
+    for part in ("program", "frontend", "passes", "analysis", "verify", "compiler", "staging")
+))  # fmt: skip
+
+
+def test_the_run_side_loads_nothing_of_the_compile_side() -> None:
+    code = "import gearshift.session, sys, json; print(json.dumps(sorted(sys.modules)))"
+    loaded = set(json.loads(fresh(code)))
+    assert loaded.isdisjoint(COMPILE_SIDE)
+    assert loaded.isdisjoint({"openvino", "onnxruntime"}), "engines are loaded when they are used"
+
+
+def test_importing_gearshift_loads_next_to_nothing() -> None:
+    code = "import gearshift, sys, json; print(json.dumps(sorted(sys.modules)))"
+    loaded = set(json.loads(fresh(code)))
+    ours = {name for name in loaded if name.startswith("gearshift")}
+    assert ours == {"gearshift", "gearshift._version", "gearshift.errors"}
+    assert "numpy" not in loaded
+
+
+def test_public_names() -> None:
+    assert gearshift.__all__ == sorted(gearshift.__all__)
+    for name in gearshift.__all__:
+        assert getattr(gearshift, name) is not None
+    assert dir(gearshift) == gearshift.__all__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gearshift.nothing
