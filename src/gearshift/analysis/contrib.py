@@ -55,6 +55,16 @@ def _fused_matmul(node: ir.Node, inputs: Sequence[Type | None]) -> list[Type]:
     return [(dtype, (*batch, left[-2], right[-1]))]
 
 
+def _attention(node: ir.Node, inputs: Sequence[Type | None]) -> list[Type]:
+    """Self-attention with one packed weight for queries, keys and values."""
+    dtype, shape = _first(inputs)
+    if len(inputs) < 2 or inputs[1] is None or "qkv_hidden_sizes" in node.attributes:
+        raise ValueError("only the form with one packed weight of equal parts is supported")
+    if sum(1 for value in node.outputs if value.name) > 1:
+        raise ValueError("only the form with one output is supported")
+    return [(dtype, (*shape[:-1], inputs[1][1][-1] // 3))]
+
+
 UNINFERRED: Final[dict[str, Rule]] = {
     "GreaterOrEqual": _broadcast_bool,
     "LessOrEqual": _broadcast_bool,
@@ -63,7 +73,15 @@ UNINFERRED: Final[dict[str, Rule]] = {
 }
 """Standard operators that some opset gives no inference for."""
 
+STANDARD: Final[dict[tuple[str, str], str]] = {
+    ("com.microsoft", "FusedConv"): "Conv",
+    ("com.microsoft", "FusedGemm"): "Gemm",
+}
+"""Operators whose shapes are those of a standard one."""
+
 RULES: Final[dict[tuple[str, str], Rule]] = {
+    ("", "SimplifiedLayerNormalization"): _like_first,
+    ("com.microsoft", "Attention"): _attention,
     ("com.microsoft", "BiasGelu"): _like_first,
     ("com.microsoft", "FastGelu"): _like_first,
     ("com.microsoft", "FusedMatMul"): _fused_matmul,

@@ -9,7 +9,8 @@ from typing import Final
 import onnx_ir as ir
 
 from gearshift.analysis.fold import fold, keeps_value, shape_value
-from gearshift.analysis.infer import Inference, OutputType, output_names, refusal
+from gearshift.analysis.infer import Inference, OutputType
+from gearshift.analysis.nodes import output_names, refusal
 from gearshift.errors import InternalError, UnsupportedModelError
 from gearshift.program import Program
 from gearshift.tensors import Array, Shape, format_shape

@@ -11,7 +11,7 @@ import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
-from gearshift.analysis.infer import output_names
+from gearshift.analysis.nodes import output_names, subgraphs
 from gearshift.tensors import Array, Shape, dtype_of_onnx
 
 VALUE_LIMIT: Final = 1 << 20
@@ -67,7 +67,7 @@ def fold(
     Returns:
         One array per output in use, or None where the node cannot be evaluated.
     """
-    if node.domain not in ("", "ai.onnx") or node.op_type in _RANDOM or _has_graph(node):
+    if node.domain not in ("", "ai.onnx") or node.op_type in _RANDOM or subgraphs(node):
         return None
     if node.op_type == "Identity":
         return [value for value in operands if value is not None]
@@ -80,11 +80,6 @@ def fold(
     except _GAPS:
         return None
     return [np.asarray(result) for result in results]
-
-
-def _has_graph(node: ir.Node) -> bool:
-    kinds = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
-    return any(attribute.type in kinds for attribute in node.attributes.values())
 
 
 def _single_node(

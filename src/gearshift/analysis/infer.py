@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -13,7 +12,8 @@ import onnx.shape_inference
 import onnx_ir as ir
 
 from gearshift.analysis import contrib
-from gearshift.errors import UnsupportedModelError
+from gearshift.analysis.checks import CHECKS
+from gearshift.analysis.nodes import output_names, refusal, subgraphs
 from gearshift.tensors import Array, Shape, format_shape
 
 _DATA_LIMIT: Final = 4096
@@ -47,41 +47,13 @@ class OutputType:
     shape: Shape | None
 
 
-def describe(node: ir.Node) -> str:
-    """The way messages name a node: ``node 'conv1' (Conv)``."""
-    op = f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
-    if node.name:
-        return f"node '{node.name}' ({op})"
-    return f"the {op} node that gives '{output_names(node)[0]}'"
-
-
-def output_names(node: ir.Node) -> list[str]:
-    """Names of the node's outputs that are in use."""
-    return [value.name for value in node.outputs if value.name]
-
-
-def refusal(node: ir.Node, problem: str, *, tensor: str | None = None) -> UnsupportedModelError:
-    """The error of a node that stands in the way; `problem` follows the node's name."""
-    return UnsupportedModelError(
-        f"{describe(node)} {problem}",
-        node=node.name or "",
-        op_type=node.op_type,
-        tensor=output_names(node)[0] if tensor is None else tensor,
-    )
-
-
 class Inference:
     """Infers single nodes of a model whose operator sets are given."""
 
     def __init__(self, opsets: Mapping[str, int], ir_version: int) -> None:
-        self._opsets = dict(opsets)
+        self._opsets = {_plain(domain): version for domain, version in opsets.items()}
         self._extra: dict[str, Any] = {"ir_version": ir_version} if _TAKES_IR_VERSION else {}
         self._imports = [onnx.helper.make_opsetid(name, v) for name, v in self._opsets.items()]
-
-    def opset(self, node: ir.Node) -> int:
-        """Version of the operator set that the node belongs to."""
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        return self._opsets.get(domain, self._opsets.get("ai.onnx", 1) if not domain else 1)
 
     def outputs(self, node: ir.Node, known: Mapping[str, Operand]) -> dict[str, OutputType]:
         """Types of the node's outputs by name.
@@ -101,7 +73,7 @@ class Inference:
         fallback = contrib.UNINFERRED.get(node.op_type)
         if fallback is not None and all(t.shape is None for t in inferred.values()):
             return self._by_rule(node, fallback, operands)
-        _check_elements(node, operands, inferred)
+        _check(node, operands, inferred)
         return inferred
 
     def _by_rule(
@@ -121,25 +93,25 @@ class Inference:
     def _by_schema(self, node: ir.Node, known: Mapping[str, Operand]) -> dict[str, OutputType]:
         schema = self._schema(node)
         read = [v.name for v in node.inputs if v is not None and v.name]
-        subgraphs = any(a.type in _GRAPHS for a in node.attributes.values())
-        names = known if subgraphs else read
+        names = known if subgraphs(node) else read  # a subgraph may read anything before it
         types = {name: type_proto(known[name]) for name in names}
         data = {name: _tensor(name, known[name]) for name in read if _is_data(known[name])}
         try:
             inferred = onnx.shape_inference.infer_node_outputs(
                 schema, ir.to_proto(node), types, data, opset_imports=self._imports, **self._extra
             )
-        except onnx.shape_inference.InferenceError as error:
+        except (onnx.shape_inference.InferenceError, RuntimeError) as error:
             operands = [known[v.name] if v is not None and v.name else None for v in node.inputs]
             reason = str(error).split("] ", 1)[-1].strip().rstrip(".")
             raise refusal(node, f"cannot take {_seen(node, operands)}: {reason}.") from error
         return {name: _output_type(node, name, proto) for name, proto in inferred.items()}
 
     def _schema(self, node: ir.Node) -> onnx.defs.OpSchema:
-        version = self.opset(node)
-        domain = "" if node.domain == "ai.onnx" else node.domain
+        standard = contrib.STANDARD.get((node.domain, node.op_type))
+        domain = "" if standard is not None else _plain(node.domain)
+        version = self._opsets.get(domain, 1)
         try:
-            return onnx.defs.get_schema(node.op_type, version, domain)
+            return onnx.defs.get_schema(standard or node.op_type, version, domain)
         except onnx.defs.SchemaError as error:
             where = f"domain '{domain}'" if domain else f"ONNX opset {version}"
             raise refusal(
@@ -149,7 +121,9 @@ class Inference:
             ) from error
 
 
-_GRAPHS: Final = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+def _plain(domain: str) -> str:
+    """ONNX's own operators go by two domain names."""
+    return "" if domain == "ai.onnx" else domain
 
 
 def type_proto(operand: Operand) -> onnx.TypeProto:
@@ -180,20 +154,17 @@ def _output_type(node: ir.Node, name: str, proto: onnx.TypeProto) -> OutputType:
     return OutputType(ir.DataType(tensor.elem_type), tuple(dims) if known else None)
 
 
-def _check_elements(
+def _check(
     node: ir.Node, operands: Sequence[Operand | None], inferred: Mapping[str, OutputType]
 ) -> None:
-    """Reshape to a target without -1 passes ONNX's inference whatever the data's size is."""
-    source = operands[0] if operands else None
-    if node.op_type != "Reshape" or source is None:
+    check = CHECKS.get(node.op_type)
+    names = output_names(node)
+    output = inferred[names[0]].shape if names and names[0] in inferred else None
+    if check is None or output is None:
         return
-    target = inferred[output_names(node)[0]].shape
-    if target is not None and math.prod(target) != math.prod(source.shape):
-        raise refusal(
-            node,
-            f"cannot take {_seen(node, operands)}: {math.prod(source.shape)} elements do not "
-            f"fill shape {format_shape(target)}.",
-        )
+    problem = check(node, [None if o is None else o.shape for o in operands], output)
+    if problem is not None:
+        raise refusal(node, f"cannot take {_seen(node, operands)}: {problem}.")
 
 
 def _seen(node: ir.Node, operands: Sequence[Operand | None]) -> str:
