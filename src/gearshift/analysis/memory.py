@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
@@ -18,6 +19,19 @@ from gearshift.tensors import Shape
 
 _VIEWS = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 """Operators whose output is the input's bytes under another shape; engines do not copy them."""
+
+
+@dataclass(frozen=True)
+class GearMemory:
+    """Memory that one run of a gear is predicted to take besides the weights.
+
+    Attributes:
+        gear: the gear.
+        run_bytes: see `predict_run_bytes`.
+    """
+
+    gear: Gear
+    run_bytes: int
 
 
 def predict_run_bytes(program: Program, facts: Facts) -> int:
@@ -56,16 +70,17 @@ def tensor_bytes(dtype: ir.DataType, shape: Shape) -> int:
 
 
 def check_memory(
-    program: Program,
-    run_bytes: Mapping[Gear, int],
+    gears: Sequence[GearMemory],
+    weights: int,
+    *,
     limit: int | None = None,
     machine: MachineMemory | None = None,
 ) -> tuple[str, ...]:
     """Refuses gears that cannot fit. Call it before anything large is built.
 
     Args:
-        program: the program, for its weights, which come on top of every gear.
-        run_bytes: what `predict_run_bytes` says of each gear.
+        gears: the prediction for each gear.
+        weights: bytes that the weights take on top, whatever the gear is.
         limit: bytes a gear may take, weights included; None means what the machine has available.
         machine: the machine to fit; None means this one.
 
@@ -77,8 +92,7 @@ def check_memory(
     """
     machine = machine_memory() if machine is None else machine
     allowed = machine.available if limit is None else limit
-    weights = weight_bytes(program)
-    needs = [(gear, count + weights) for gear, count in run_bytes.items()]
+    needs = [(entry.gear, entry.run_bytes + weights) for entry in gears]
     too_large = [(gear, need) for gear, need in needs if need > allowed]
     if too_large:
         raise MemoryLimitError(_refusal(too_large, limit, machine))
