@@ -53,6 +53,13 @@ class CompileOptions:
     soc_version: str | None = None
     command: str | None = None
 
+    @property
+    def artifact(self) -> Path:
+        """Where the artifact goes: `output`, with ``.om`` appended if it is not there."""
+        if self.output.suffix == ".om":
+            return self.output
+        return self.output.with_name(self.output.name + ".om")
+
 
 @dataclass(frozen=True)
 class SessionOptions:
