@@ -73,7 +73,7 @@ def test_input_shapes(text: str, shapes: object) -> None:
         ("data:,1", "E10014", "is empty"),
         ("data:--1", "E10014", "'--1'"),
         ("data:abc", "E10014", "'abc'"),
-        ("data:[1,2]", "E10014", "'[1'"),
+        ("data:[1,2]", "E10014", "input_shape_range"),
         ("data:-", "E10014", "'-'"),
         ("data:１,3", "E10014", "type '1'"),
         ("data：1,3", "E10002", "type ':'"),

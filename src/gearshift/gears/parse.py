@@ -89,7 +89,8 @@ def _dim(piece: str, name: str) -> int:
     start = _NUMBER_START.match(piece)
     if start is None:
         problem = "is not a number" if piece else "is empty"
-        raise option_error("E10014", f"{where} {problem}; {allowed}{slip_hint(piece)}")
+        brackets = " Brackets belong to input_shape_range." if "[" in piece else ""
+        raise option_error("E10014", f"{where} {problem}; {allowed}{brackets}{slip_hint(piece)}")
     magnitude = decimal(start[1], INT64_MAX)
     if magnitude is None:
         raise option_error(
@@ -111,7 +112,7 @@ def _dim(piece: str, name: str) -> int:
 def parse_batch_sizes(text: str) -> tuple[int, ...]:
     """Reads ``--dynamic_batch_size``: batch sizes separated by ``,``, in the order written.
 
-    Blanks round a number, one ``,`` at the end and empty pieces are allowed, as in ATC.
+    Blanks round a number and empty pieces (``1,,2``, ``1,2,``) are allowed, as in ATC.
 
     Raises:
         OptionError: E10003 (another character, two numbers without a comma, too large),
@@ -119,7 +120,7 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
     """
     option, sample = "dynamic_batch_size", "1,2,4,8"
     _check_characters(text, "0123456789, ", option, sample)
-    return _sizes(text.removesuffix(","), option, sample)
+    return _sizes(text, option, sample)
 
 
 def parse_image_sizes(text: str) -> tuple[tuple[int, ...], ...]:

@@ -1,0 +1,1 @@
+"""The command lines: ``gearshift`` and ``atc``. Nothing imports this package."""

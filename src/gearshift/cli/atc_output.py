@@ -1,0 +1,92 @@
+"""What ``atc`` prints: its start, success and failure lines, errors, notes, and the help text."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable
+from typing import Final, TextIO
+
+from gearshift.cli.atc_flags import GROUPS, Flag
+from gearshift.errors import GearshiftError, OptionErrors
+
+START: Final = "ATC start working now, please wait for a moment."
+SUCCESS: Final = "ATC run success, welcome to the next use."
+FAILURE: Final = (
+    "ATC run failed, Please check the detail log, Try 'atc --help' for more information"
+)
+INDENT: Final = " " * 8
+
+_EXAMPLE: Final = (
+    "atc --model=rec.onnx --framework=5 --output=rec\n"
+    '    --input_shape="x:-1,3,48,320" --dynamic_batch_size="1,2,4,8"'
+)
+
+
+def write(text: str, stream: TextIO | None = None) -> None:
+    """Writes a line to stdout (or that stream), whatever the terminal's encoding cannot show."""
+    stream = stream or sys.stdout
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def write_failure(errors: Iterable[GearshiftError]) -> None:
+    """The failure line, then the errors: the first with its code, the others indented below."""
+    write(FAILURE)
+    for line in error_lines(errors):
+        write(line)
+
+
+def error_lines(errors: Iterable[GearshiftError]) -> list[str]:
+    """The accumulated errors as lines; identical ones appear once."""
+    flat: list[GearshiftError] = []
+    for error in errors:
+        flat += error.errors if isinstance(error, OptionErrors) else [error]
+    distinct = dict.fromkeys((error.code, error.message) for error in flat)
+    lines = []
+    for position, (code, message) in enumerate(distinct):
+        head = INDENT if position else f"{code}: " if code else ""
+        lines.append(head + message.replace("\n", f"\n{INDENT}"))
+    return lines
+
+
+def write_warnings(warnings: Iterable[str]) -> None:
+    """One line for each distinct warning."""
+    for warning in dict.fromkeys(warnings):
+        write(f"WARNING: {warning}")
+
+
+def write_notes(notes: Iterable[str]) -> None:
+    """One line for each note."""
+    for note in notes:
+        write(f"NOTE: {note}")
+
+
+def help_text(width: int | None = None) -> str:
+    """Every flag by group, made from the flag table."""
+    width = width or min(shutil.get_terminal_size().columns, 100)
+    parts = [
+        "atc: compile an ONNX model for a list of batch sizes.",
+        f"Example:\n  {_EXAMPLE}",
+        "Flags are written --flag=value or --flag value. (accepted) means: checked, but without\n"
+        "effect on this target. (refused) means: atc ends with the reason.",
+    ]
+    for title, flags in GROUPS.items():
+        parts.append("\n".join([f"{title}:", *(_flag_help(flag, width) for flag in flags)]))
+    return "\n\n".join(parts)
+
+
+def _flag_help(flag: Flag, width: int) -> str:
+    status = "" if flag.status == "supported" else f" ({flag.status})"
+    default = f" Default: {flag.default}." if flag.default and flag.kind != "bool" else ""
+    note = f" Here: {flag.note}." if flag.note else ""
+    body = textwrap.fill(
+        f"{flag.help}{default}{note}",
+        width=width,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
+        break_long_words=False,
+    )
+    return f"  --{flag.name}{status}\n{body}"

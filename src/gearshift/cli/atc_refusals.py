@@ -1,0 +1,83 @@
+"""What atc takes well-formed and still cannot do here, each with the reason; and the notes.
+
+A flag that would change the compiled model is refused, never ignored; one that only steers how an
+Ascend card is used is accepted with a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gearshift.cli.atc_argv import Args
+from gearshift.cli.atc_flags import FLAGS, FRAMEWORKS
+from gearshift.cli.atc_inputs import gear_flags
+from gearshift.errors import OptionError
+from gearshift.gears.text import shown
+
+_MODES: Final = {
+    1: "use 'gearshift inspect --json' for a model compiled here",
+    3: "compile with --mode=0: it prints every finding and writes nothing if there is one",
+    5: "text dumps come from other tools only",
+    6: "use 'gearshift inspect' for a model compiled here",
+}
+_WAYS_TO_ONNX: Final = {
+    0: "convert it to ONNX",
+    1: "export it as ONNX (mindspore.export with file_format='ONNX')",
+    3: "convert it to ONNX (python -m tf2onnx.convert)",
+}
+
+
+def refuse_mode(args: Args) -> Iterator[OptionError]:
+    """Modes other than 0."""
+    mode = args.number("mode")
+    if mode in _MODES:
+        yield OptionError(
+            f"--mode={mode} is not in this version; allowed: 0 (compile). Instead, {_MODES[mode]}."
+        )
+
+
+def refuse_framework(args: Args) -> Iterator[OptionError]:
+    """Frameworks other than ONNX."""
+    framework = args.number("framework")
+    if framework in _WAYS_TO_ONNX:
+        yield OptionError(
+            f"--framework={framework}: {FRAMEWORKS[framework]} models are not read in this "
+            f"version; allowed: 5 (ONNX). To go on, {_WAYS_TO_ONNX[framework]} and give "
+            "--framework=5."
+        )
+
+
+def refuse_flags(args: Args) -> Iterator[OptionError]:
+    """Flags that the table marks as refused, and the values of accepted ones that it rules out."""
+    for name, value in args.given.items():
+        flag = FLAGS[name]
+        if flag.status == "refused" and flag.asks_for_something(value):
+            yield OptionError(
+                f"--{name}={shown(value)} is refused: {flag.note}. Leave the flag out to go on."
+            )
+    if args["output_type"] not in ("", "FP32"):
+        yield OptionError(
+            f"--output_type={shown(args['output_type'])} is refused: outputs keep the types the "
+            "model gives them; allowed: FP32, or nothing. Put a Cast behind the output in the "
+            "model, or convert the array that run() returns."
+        )
+
+
+def refuse_without_gears(args: Args) -> Iterator[OptionError]:
+    """A command line without gears."""
+    if not gear_flags(args) and not args["input_shape_range"]:
+        yield OptionError(
+            "--dynamic_batch_size: no value was given; models of one fixed shape are not compiled "
+            "in this version. Declare 2 to 100 batch sizes, for example "
+            '--input_shape="x:-1,3,224,224" --dynamic_batch_size="1,2,4,8".'
+        )
+
+
+def notes(args: Args) -> list[str]:
+    """One line for each flag that was given and has no effect here."""
+    return [
+        f"--{name}={shown(value)}: {FLAGS[name].note}."
+        for name, value in args.given.items()
+        if FLAGS[name].status == "accepted" and FLAGS[name].asks_for_something(value)
+    ]
