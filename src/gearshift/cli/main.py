@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from gearshift._version import __version__
+from gearshift.cli import console
 from gearshift.engines.registry import ENGINE_NAMES
 from gearshift.errors import GearshiftError, InputError, OptionError
 from gearshift.options import PRECISIONS, CompileOptions
@@ -99,15 +98,13 @@ def _run(arguments: argparse.Namespace) -> None:
         shapes = {name: list(array.shape) for name, array in outputs.items()}
         _print_json({"runs": runs, "seconds": seconds, "shapes": shapes, "files": files})
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("output", "dtype", "shape", "file"):
-        table.add_column(column, overflow="fold")
+    out = console.out()
+    table = console.table("output", "dtype", "shape", "file")
     for name, array in outputs.items():
         table.add_row(name, str(array.dtype), format_shape(array.shape), files.get(name, "-"))
-    console = Console()
-    console.print(table)
+    out.print(table)
     ran = ", ".join(f"gear {gear} x {count}" for gear, count in runs.items()) or "nothing to run"
-    console.print(f"{ran}; {seconds * 1000:.1f} ms with the first-use build", highlight=False)
+    out.print(f"{ran}; {seconds * 1000:.1f} ms, building gears included")
 
 
 def _inspect(arguments: argparse.Namespace) -> None:

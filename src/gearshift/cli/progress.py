@@ -15,11 +15,13 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from gearshift.cli.console import err
+
 
 @contextmanager
 def progress_printer(console: Console | None = None) -> Iterator[Callable[[str, int, int], None]]:
     """Gives the function that a compile reports to. Writes to standard error, out of the way."""
-    console = console or Console(stderr=True)
+    console = console or err()
     if not console.is_terminal:
         yield _line_per_step(console)
         return
@@ -43,6 +45,6 @@ def _line_per_step(console: Console) -> Callable[[str, int, int], None]:
     def on_progress(step: str, done: int, total: int) -> None:
         if step not in seen:
             seen.add(step)
-            console.print(f"{step} ...", highlight=False, soft_wrap=True)
+            console.print(f"{step} ...", soft_wrap=True)
 
     return on_progress

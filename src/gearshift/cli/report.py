@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from gearshift.artifact.manifest import Manifest
+from gearshift.artifact.manifest import DifferenceRecord, GearRecord, Manifest
 from gearshift.artifact.reader import Artifact
+from gearshift.cli import console
 from gearshift.tensors import MBATCH_INPUT, format_shape
 
 if TYPE_CHECKING:  # an artifact is shown without loading the compile side
@@ -17,62 +19,61 @@ if TYPE_CHECKING:  # an artifact is shown without loading the compile side
     from gearshift.verify.gears import GearCheck
 
 
-def print_report(report: CompileReport, console: Console | None = None) -> None:
+def print_report(report: CompileReport) -> None:
     """The summary at the end of a compile: each gear, its check, and what was written."""
-    console = console or Console()
+    out = console.out()
     for repair in report.repairs:
-        console.print(f"repaired: {repair}", highlight=False, soft_wrap=True, markup=False)
-    table = _table("gear", "engine", "check", "difference", "relative", "memory", "build", "run")
+        out.print(f"repaired: {repair}", soft_wrap=True)
+    table = console.table(
+        "gear", "engine", "check", "difference", "relative", "memory", "build", "run"
+    )
     predicted = {record.values: record.predicted_bytes for record in report.manifest.gears}
     for check in report.checks:
         table.add_row(
             str(check.gear),
             check.engine,
-            _verdict(check),
+            f"ok, but pad rows move {check.moved!r}" if check.moved else "ok",
             *_worst(check),
             decimal(predicted[check.gear.values]),
             f"{check.build_seconds:.2f} s",
             f"{check.run_seconds * 1000:.2f} ms",
         )
-    console.print(table)
-    console.print("difference: the worst of any output, to the model as it came", highlight=False)
-    console.print(_rows_line(report.manifest), highlight=False, soft_wrap=True, markup=False)
-    console.print(
-        f"wrote {report.output} ({decimal(report.nbytes)}) in {report.seconds:.1f} s",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
+    out.print(table)
+    out.print("difference: the worst of any output, to the model as it came", soft_wrap=True)
+    out.print(_rows_line(report.manifest), soft_wrap=True)
+    size = decimal(report.nbytes)
+    out.print(f"wrote {report.output} ({size}) in {report.seconds:.1f} s", soft_wrap=True)
 
 
-def print_artifact(artifact: Artifact, console: Console | None = None) -> None:
+def print_artifact(artifact: Artifact) -> None:
     """What an artifact says of itself."""
-    console = console or Console()
+    out = console.out()
+    for name, value in _facts(artifact):
+        out.print(f"{name:10} {value}", soft_wrap=True)
+    out.print()
+    out.print(_tensor_table(artifact.manifest))
+    out.print()
+    out.print(_gear_table(artifact.manifest))
+
+
+def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
     manifest = artifact.manifest
     source = manifest.source
-    for name, value in (
-        ("file", f"{artifact.path} ({decimal(artifact.size)}), by {manifest.producer}"),
-        ("source", f"{source.file}, opset {source.opset}, sha256 {source.sha256[:16]}..."),
-        ("exporter", source.producer or "not stated"),
-        ("asked for", ", ".join(f"{key}={value}" for key, value in manifest.options)),
-        ("rows", _rows_line(manifest)),
-        ("engines", _engines(manifest)),
-        ("parts", ", ".join(f"{part.name} {decimal(part.size)}" for part in artifact.parts)),
-        *(("warning", warning) for warning in manifest.warnings),
-    ):
-        console.print(f"{name:10} {value}", highlight=False, soft_wrap=True, markup=False)
-    console.print(_tensor_table(manifest))
-    console.print(_gear_table(manifest))
-
-
-def _engines(manifest: Manifest) -> str:
-    return ", ".join(
-        f"{record.engine} {record.version} ({record.precision})" for record in manifest.topologies
-    )
+    yield "file", f"{artifact.path} ({decimal(artifact.size)}), by {manifest.producer}"
+    yield "source", f"{source.file}, opset {source.opset}, sha256 {source.sha256}"
+    yield "exporter", source.producer or "not stated"
+    yield "asked for", ", ".join(f"{key}={value}" for key, value in manifest.options)
+    yield "gears", ", ".join(",".join(map(str, gear.values)) for gear in manifest.gears)
+    yield "rows", _rows_line(manifest)
+    for topology in manifest.topologies:
+        yield "engine", f"{topology.engine} {topology.version}, computes in {topology.precision}"
+    yield "parts", ", ".join(f"{part.name} {decimal(part.size)}" for part in artifact.parts)
+    for warning in manifest.warnings:
+        yield "warning", warning
 
 
 def _tensor_table(manifest: Manifest) -> Table:
-    table = _table("tensor", "name", "dtype", "shape", "rows at")
+    table = console.table("tensor", "name", "dtype", "shape", "rows at")
     for record in manifest.inputs:
         where = "axis 0" if -1 in record.shape else "-"
         table.add_row("input", record.name, record.dtype, format_shape(record.shape), where)
@@ -85,31 +86,24 @@ def _tensor_table(manifest: Manifest) -> Table:
 
 
 def _gear_table(manifest: Manifest) -> Table:
-    table = _table("gear", "engine", "output", "shape", "difference", "relative", "memory")
+    table = console.table("gear", "memory", "engine", "difference", "relative", "of output")
     for gear in manifest.gears:
-        shapes = dict(zip((o.name for o in manifest.outputs), gear.outputs, strict=True))
-        for difference in gear.differences:
+        for worst in _worst_records(gear):
             table.add_row(
                 ",".join(map(str, gear.values)),
-                difference.engine,
-                difference.output,
-                format_shape(shapes[difference.output]),
-                f"{difference.absolute:.2e}",
-                f"{difference.relative:.2e}",
                 decimal(gear.predicted_bytes),
+                worst.engine,
+                f"{worst.absolute:.1e}",
+                f"{worst.relative:.1e}",
+                worst.output,
             )
     return table
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _verdict(check: GearCheck) -> str:
-    return f"ok, but pad rows move {check.moved!r}" if check.moved else "ok"
+def _worst_records(gear: GearRecord) -> Iterator[DifferenceRecord]:
+    """The worst output on each engine."""
+    for _, records in groupby(gear.differences, key=lambda record: record.engine):
+        yield max(records, key=lambda record: record.relative)
 
 
 def _worst(check: GearCheck) -> tuple[str, str]:
