@@ -84,3 +84,17 @@ def random_feeds(
         name: generator.integers(low, high, size=shape).astype(np.float32)
         for name, shape in shapes.items()
     }
+
+
+def everything_in_onnxruntime(
+    program: Program, feeds: Mapping[str, Array], dtypes: Mapping[str, ir.DataType]
+) -> dict[str, Array]:
+    """Every value that a node of the main graph gives, as ONNX Runtime computes it."""
+    proto = ir.to_proto(program.model)
+    names = [name for node in proto.graph.node for name in node.output if name]
+    del proto.graph.output[:]
+    del proto.graph.value_info[:]
+    proto.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, dtypes[name].value, None) for name in names
+    )
+    return dict(zip(names, run_in_onnxruntime(proto, feeds), strict=True))

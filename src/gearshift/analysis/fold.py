@@ -20,6 +20,7 @@ VALUE_LIMIT: Final = 1 << 20
 _RANDOM: Final = frozenset(
     {
         "Bernoulli",
+        "Dropout",
         "Multinomial",
         "RandomNormal",
         "RandomNormalLike",
@@ -27,6 +28,30 @@ _RANDOM: Final = frozenset(
         "RandomUniformLike",
     }
 )
+_SLOW: Final = frozenset(
+    {
+        "AveragePool",
+        "Conv",
+        "ConvTranspose",
+        "DeformConv",
+        "Erf",
+        "GRU",
+        "GatherElements",
+        "GatherND",
+        "GridSample",
+        "LSTM",
+        "MaxPool",
+        "RNN",
+        "Resize",
+        "RoiAlign",
+        "ScatterElements",
+        "ScatterND",
+        "Upsample",
+    }
+)
+"""Operators that the reference implementation computes element by element in Python."""
+
+_SLOW_LIMIT: Final = 1 << 12
 
 # What the reference implementation raises on inputs it was not written for. A value it cannot
 # give merely stays unknown.
@@ -71,6 +96,8 @@ def fold(
         return None
     if node.op_type == "Identity":
         return [value for value in operands if value is not None]
+    if node.op_type in _SLOW and sum(v.size for v in operands if v is not None) > _SLOW_LIMIT:
+        return None
     names = [v.name if v is not None and v.name else "" for v in node.inputs]
     feeds = {name: value for name, value in zip(names, operands, strict=True) if value is not None}
     model = _single_node(node, list(feeds), opsets)

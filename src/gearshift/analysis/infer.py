@@ -98,9 +98,14 @@ class Inference:
         data = {name: _tensor(name, known[name]) for name in read if _is_data(known[name])}
         try:
             inferred = onnx.shape_inference.infer_node_outputs(
-                schema, ir.to_proto(node), types, data, opset_imports=self._imports, **self._extra
+                schema,
+                _proto(node, schema),
+                types,
+                data,
+                opset_imports=self._imports,
+                **self._extra,
             )
-        except (onnx.shape_inference.InferenceError, RuntimeError) as error:
+        except _FAULTS as error:
             operands = [known[v.name] if v is not None and v.name else None for v in node.inputs]
             reason = str(error).split("] ", 1)[-1].strip().rstrip(".")
             raise refusal(node, f"cannot take {_seen(node, operands)}: {reason}.") from error
@@ -119,6 +124,23 @@ class Inference:
                 f"is an operator of {where} whose output shapes are not known to gearshift; "
                 "export the model with standard ONNX operators in its place.",
             ) from error
+
+
+_FAULTS: Final = (
+    onnx.checker.ValidationError,
+    onnx.shape_inference.InferenceError,
+    RuntimeError,
+)
+
+
+def _proto(node: ir.Node, schema: onnx.defs.OpSchema) -> onnx.NodeProto:
+    """The node's ONNX form, without what only the operator that it stands for has."""
+    proto = ir.to_proto(node)
+    if (node.domain, node.op_type) in contrib.STANDARD:
+        kept = [a for a in proto.attribute if a.name in schema.attributes]
+        del proto.attribute[:]
+        proto.attribute.extend(kept)
+    return proto
 
 
 def _plain(domain: str) -> str:
