@@ -15,7 +15,7 @@ import numpy as np
 from gearshift._version import __version__
 from gearshift.cli import console
 from gearshift.engines.registry import ENGINE_NAMES
-from gearshift.errors import GearshiftError, InputError, OptionError
+from gearshift.errors import GearshiftError, InputError, OptionError, OptionErrors
 from gearshift.options import PRECISIONS, CompileOptions
 from gearshift.tensors import Array, format_shape
 
@@ -34,8 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command(arguments)
     except GearshiftError as error:
-        label = f"error {error.code}" if error.code else "error"
-        sys.stderr.write(f"gearshift: {label}: {error}\n")
+        for fault in error.errors if isinstance(error, OptionErrors) else (error,):
+            label = f"error {fault.code}" if fault.code else "error"
+            sys.stderr.write(f"gearshift: {label}: {fault}\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("gearshift: interrupted\n")
