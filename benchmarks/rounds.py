@@ -1,0 +1,105 @@
+"""Interleaved rounds over several workers, and what is said of the samples."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.worker import Worker
+
+Blocks = Callable[[random.Random], list[list[int]]]
+"""Makes the blocks of one round: each is a run of calls by one worker, given as row counts."""
+
+_SETTLE_S = 0.02  # for the last worker's threads to fall asleep
+
+
+@dataclass(frozen=True)
+class Times:
+    """Samples of one contender at one number of rows, in seconds."""
+
+    samples: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The figure that is compared."""
+        return statistics.median(self.samples)
+
+    @property
+    def spread(self) -> float:
+        """Half the way between the quartiles, as a share of the median."""
+        if len(self.samples) < 2:
+            return 0.0
+        low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return (high - low) / 2 / self.median
+
+
+class Board:
+    """The samples of one measurement, by contender and number of rows.
+
+    Attributes:
+        rounds: rounds that were played to their end.
+    """
+
+    def __init__(self) -> None:
+        self._samples: dict[tuple[str, int], list[float]] = defaultdict(list)
+        self.rounds = 0
+
+    def add(self, contender: str, block: Sequence[int], seconds: Sequence[float]) -> None:
+        """Takes in one block."""
+        for rows, sample in zip(block, seconds, strict=True):
+            self._samples[contender, rows].append(sample)
+
+    def times(self, contender: str, rows: int) -> Times:
+        """Everything measured of that contender at that number of rows."""
+        return Times(tuple(self._samples[contender, rows]))
+
+
+def measure(
+    workers: Sequence[Worker],
+    blocks: Blocks,
+    *,
+    seconds: float,
+    least_rounds: int = 3,
+    on_progress: Callable[[float], None] = lambda elapsed: None,
+) -> Board:
+    """Plays rounds until the time is up.
+
+    In a round every worker runs the same blocks; the workers take turns, block by block, and who
+    begins moves on, so that a slow moment of the machine falls on all alike. `on_progress` is
+    called with the seconds that have gone by.
+    """
+    board, dice = Board(), random.Random(20250312)
+    began = time.monotonic()
+    elapsed, turn = 0.0, 0
+    while board.rounds < least_rounds or elapsed < seconds:
+        for block in blocks(dice):
+            first = turn % len(workers)
+            for worker in [*workers[first:], *workers[:first]]:
+                time.sleep(_SETTLE_S)
+                board.add(worker.contender.name, block, worker.seconds(block))
+                elapsed = time.monotonic() - began
+                on_progress(elapsed)
+            turn += 1
+        board.rounds += 1
+    return board
+
+
+def same_count(counts: Sequence[int], calls: int = 3) -> Blocks:
+    """The kindest protocol: each number of rows several times in a row."""
+    return lambda dice: [[count] * calls for count in counts]
+
+
+def changing_count(counts: Sequence[int]) -> Blocks:
+    """The real one: another number of rows in each call, in a new random order each round."""
+    return lambda dice: [dice.sample(counts, len(counts))]
+
+
+def warm_up(workers: Sequence[Worker], counts: Sequence[int]) -> None:
+    """Lets each worker prepare, then run every number of rows once, untimed."""
+    for worker in workers:
+        worker.prepare()
+        worker.seconds(counts)
