@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
 import onnx_ir as ir
 
 from gearshift.analysis.facts import Facts, walk
@@ -143,7 +144,10 @@ class _Repairer:
         self._at.take_old(node)
         for name, fact in before.items():
             again = self._at.old[name]
-            if (again.dtype, again.shape) != (fact.dtype, fact.shape):
+            same = (again.dtype, again.shape) == (fact.dtype, fact.shape)
+            if same and fact.value is not None and again.value is not None:
+                same = np.array_equal(fact.value, again.value)
+            if not same:
                 raise InternalError(f"the repair of '{name}' changed it: {fact} to {again}")
 
     def _check_kept(self, node: ir.Node) -> None:

@@ -36,7 +36,7 @@ def _expand(edit: Editor, node: ir.Node) -> None:
 def _slice(edit: Editor, node: ir.Node) -> None:
     """An end that is the batch size, where the whole axis is meant."""
     axis = edit.at.own_axis(node.inputs[0])
-    if axis is None or edit.at.shape(node.outputs[0]) != edit.at.shape(node.inputs[0]):
+    if axis is None or edit.at.shape(node.outputs[0])[axis] != edit.at.batch:
         return
     if edit.at.opset < 10:
         _slice_by_attributes(edit, node, axis)
