@@ -65,7 +65,7 @@ def run(options: Options, show: Show) -> int:
     readings = _read(models, options, show)
     setup = save_rows(models, readings, options.threads)
     difference = compare_with_reference(setup, readings)
-    right = _judge(readings, difference, options, show)
+    right = judge(readings, difference, options.folder, show)
     if not options.quick:
         show.title("3. time the recogniser by number of crops")
         time_contenders(setup, options.seconds, show)
@@ -101,7 +101,7 @@ def _read(models: OcrModels, options: Options, show: Show) -> list[Reading]:
     return readings
 
 
-def _judge(readings: Sequence[Reading], difference: float, options: Options, show: Show) -> bool:
+def judge(readings: Sequence[Reading], difference: float, folder: Path, show: Show) -> bool:
     """Says whether texts and numbers are right; both must be."""
     drawn = [line for page in pages.story() for line in page.lines]
     pairs = zip(pages.story(), readings, strict=True)
@@ -121,7 +121,7 @@ def _judge(readings: Sequence[Reading], difference: float, options: Options, sho
         numbers_right,
         f"numbers: largest difference to ONNX Runtime {difference:.1e} (allowed {TOLERANCE:.0e})",
     )
-    show.line(f"the pages with their boxes are in {options.folder}", "dim")
+    show.line(f"the pages with their boxes are in {folder}", "dim")
     return texts_right and numbers_right
 
 
