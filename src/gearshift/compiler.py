@@ -276,6 +276,13 @@ def _check_options(options: CompileOptions) -> None:
     errors = check_gear_list(options.dynamic_batch_size)
     if options.input_shape:
         errors += check_batch_inputs(options.input_shape)
+    if options.artifact.resolve() == options.model.resolve():
+        errors.append(
+            OptionError(
+                f"output {str(options.artifact)!r} is the model itself, which would be "
+                "overwritten; choose another name."
+            )
+        )
     if errors:
         raise OptionErrors(errors)
 

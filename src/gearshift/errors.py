@@ -26,6 +26,7 @@ Messages say four things: what failed, the value seen, what is allowed, what to 
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 
@@ -170,3 +171,10 @@ class InternalError(GearshiftError):
     """A promise inside gearshift was broken. It is our bug: please report it."""
 
     exit_code = 70
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean 'x'?`` for the known word nearest to that one, or nothing; ends a message."""
+    folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), folded, 1)
+    return f" Did you mean {folded[near[0]]!r}?" if near else ""

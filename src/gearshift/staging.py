@@ -51,6 +51,7 @@ def stage(program: Program, folder: Path) -> Staged:
         tensor = value.const_value
         dtype = dtype_of_onnx(int(tensor.dtype)) if tensor is not None else None
         if tensor is None or dtype is None or tensor.nbytes < _SMALLEST_POOLED:
+            value.const_value = _inline(tensor)
             continue
         shape = tuple(int(dim) for dim in tensor.shape.numpy())
         constant = Constant(name, dtype, shape, pool.add(tensor.numpy()))
@@ -69,3 +70,10 @@ def stage(program: Program, folder: Path) -> Staged:
     model = folder / "model.onnx"
     ir.save(program.model, model)
     return Staged(model, pool, tuple(constants))
+
+
+def _inline(tensor: ir.TensorProtocol | None) -> ir.TensorProtocol | None:
+    """The tensor itself where the file only said where it lies."""
+    if not isinstance(tensor, ir.ExternalTensor):
+        return tensor
+    return ir.Tensor(np.array(tensor.numpy()), tensor.dtype, name=tensor.name)

@@ -50,8 +50,8 @@ def test_ways_to_write_a_flag(line: str, expected: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--dynamic_batchsize=1,2", ["'--dynamic_batchsize'", "--dynamic_batch_size?"]),
-        ("--out_node=a", ["--out_nodes?"]),
+        ("--dynamic_batchsize=1,2", ["'--dynamic_batchsize'", "'--dynamic_batch_size'?"]),
+        ("--out_node=a", ["'--out_nodes'?"]),
         ("-x", ["'-x'", "--help"]),
         ("--qqqq=1 --zzzz=2", ["'--qqqq'", "'--zzzz'"]),
         ("--=3", ["unknown flag"]),

@@ -249,7 +249,7 @@ def test_entry_point_unknown_flag() -> None:
     done = run_entry_point("--dynamic_batch=1,2")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "Did you mean --dynamic_batch_size?" in done.stderr
+    assert "Did you mean '--dynamic_batch_size'?" in done.stderr
 
 
 def test_entry_point_help_needs_no_compile_side() -> None:

@@ -6,14 +6,13 @@ argparse cannot take these: it refuses a value such as ``-1,3`` that begins with
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from gearshift.cli.atc_flags import FLAGS, Flag
-from gearshift.errors import OptionError
+from gearshift.errors import OptionError, did_you_mean
 from gearshift.gears.text import INT32_MAX, decimal, shown
 
 _TRUE: Final = ("true", "t", "1", "yes", "y")
@@ -127,9 +126,10 @@ def _split(word: str) -> tuple[Flag | None, str | None]:
 
 def _unknown(word: str) -> str:
     name = word.lstrip("-").partition("=")[0].replace("-", "_")
-    near = difflib.get_close_matches(name, FLAGS, n=1, cutoff=0.6)
-    advice = f"Did you mean --{near[0]}? " if near else ""
-    return f"unknown flag {shown(word.partition('=')[0])}. {advice}'atc --help' lists every flag."
+    return (
+        f"unknown flag {shown(word.partition('=')[0])}. 'atc --help' lists every flag."
+        + did_you_mean(f"--{name}", (f"--{flag}" for flag in FLAGS))
+    )
 
 
 def _check_kind(flag: Flag, value: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final, cast
 
 from gearshift.engines.base import Engine
-from gearshift.errors import EngineError, OptionError
+from gearshift.errors import EngineError, OptionError, did_you_mean
 
 _ENGINES: Final = {  # name -> (module of ours, class, library that must be there)
     "openvino": ("gearshift.engines.openvino", "OpenVINOEngine", "openvino"),
@@ -38,9 +37,10 @@ def get_engine(name: str) -> Engine:
         EngineError: its library is not installed.
     """
     if name not in _ENGINES:
-        near = difflib.get_close_matches(name, _ENGINES, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise OptionError(f"engine {name!r} does not exist; allowed: {', '.join(_ENGINES)}.{hint}")
+        raise OptionError(
+            f"engine {name!r} does not exist; allowed: {', '.join(_ENGINES)}."
+            + did_you_mean(name, _ENGINES)
+        )
     module, class_name, library = _ENGINES[name]
     if not is_installed(name):
         raise EngineError(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 
 import onnx_ir as ir
 
-from gearshift.errors import OptionError, OptionErrors
+from gearshift.errors import OptionError, OptionErrors, did_you_mean
 from gearshift.program import Program
 from gearshift.tensors import Shape, TensorSpec, format_shape
 
@@ -46,15 +45,14 @@ def _fault(
 ) -> OptionError | None:
     if name not in specs:
         known = ", ".join(f"{spec.name}{format_shape(spec.shape)}" for spec in specs.values())
-        near = difflib.get_close_matches(name, specs, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         is_inside = name in program.model.graph.initializers or any(
             name in (node.name, *(output.name for output in node.outputs))
             for node in program.model.graph
         )
         what = "is inside the model, not an input" if is_inside else "is not in the model"
         return OptionError(
-            f"--input_shape names {name!r}, which {what}; its inputs are {known}.{hint}",
+            f"--input_shape names {name!r}, which {what}; its inputs are {known}."
+            + did_you_mean(name, specs),
             code="E10017" if is_inside else "E10016",
         )
     rank = len(specs[name].shape)

@@ -1,4 +1,4 @@
-"""Turn Constant nodes that hold weights into initializers."""
+"""Bring every weight to the main graph's initializers, from where it goes to the weight pool."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from onnx_ir.passes import common
 
 
 class LiftConstants(ir.passes.InPlacePass):
-    """Some exporters write weights as Constant nodes; only initializers go to the weight pool.
+    """Some exporters write weights as Constant nodes, or as initializers of an If's branches.
 
     Short constants (shapes, axes, scalars) stay nodes: engines fold those while they load.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Lifts in place."""
-        return common.LiftConstantsToInitializersPass()(model)
+        from_nodes = common.LiftConstantsToInitializersPass()(model)
+        from_branches = common.LiftSubgraphInitializersToMainGraphPass()(model)
+        return ir.passes.PassResult(model, from_nodes.modified or from_branches.modified)
