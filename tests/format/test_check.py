@@ -24,6 +24,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("inputs[0].shape", [-1, 2**62, 2**62, 2**62], "dims from -1 up"),
     ("inputs[0].shape", [-1, 0, 2**62], "dims from -1 up"),
     ("inputs[0].shape", [1] * 65, "at most 64 dims"),
+    ("inputs[0].shape", [-1, 2**43], r"gears\[0\].values .* small enough for inputs"),
     ("outputs", [], "outputs .* at least one"),
     ("outputs[1].name", "y", "unique and not empty"),
     ("outputs[0].dtype", "", "one of float32"),

@@ -124,6 +124,17 @@ def test_what_has_no_place_in_a_manifest(value: object) -> None:
         encode(value)
 
 
+def test_endless_digits_are_never_turned_into_a_number() -> None:
+    with pytest.raises(CorruptArtifactError, match="a number has 4000 digits"):
+        loads(b"9" * 4000)
+
+
+@pytest.mark.parametrize("hint", [dict, bytes, int | str, list[int]])
+def test_hints_that_the_codec_does_not_know(hint: type) -> None:
+    with pytest.raises(InternalError, match="codec"):
+        decode(hint, "x")
+
+
 def test_messages_stay_short() -> None:
     assert len(shorten("x" * 10_000)) <= 60
     assert len(shorten(list(range(10_000)))) <= 60

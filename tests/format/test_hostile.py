@@ -58,6 +58,19 @@ def test_header_fields(fields: dict[str, int], error: type[ArtifactError]) -> No
         Artifact.from_bytes(assemble(DIRECTORY, STORED, **fields))
 
 
+@pytest.mark.parametrize("claimed", [(8 << 20) + 1, len(DIRECTORY) + 20_000, U64])
+def test_a_directory_larger_than_allowed_is_not_looked_at(claimed: int) -> None:
+    with pytest.raises(CorruptArtifactError, match=f"claims a directory of {claimed} bytes"):
+        Artifact.from_bytes(assemble(DIRECTORY, STORED, directory_bytes=claimed))
+
+
+def test_the_directory_may_be_as_large_as_allowed() -> None:
+    spaces = b" " * ((8 << 20) - len(DIRECTORY))
+    Artifact.from_bytes(assemble(DIRECTORY + spaces, STORED)).close()
+    with pytest.raises(CorruptArtifactError, match="at most 8388608 are allowed"):
+        Artifact.from_bytes(assemble(DIRECTORY + spaces + b" ", STORED))
+
+
 def test_a_newer_file_says_what_to_do() -> None:
     data = assemble(b'{"format":"unknown"}', [], version=7, min_reader=3)
     with pytest.raises(NewerArtifactError, match=r"version 7 .* version 3 or newer.*Upgrade"):

@@ -79,6 +79,9 @@ def test_nothing_takes_no_room() -> None:
     assert pool.add(b"") == 0
     assert pool.nbytes == 0
     assert written(pool) == b""
+    pool.add(b"x")
+    assert pool.add(b"") == 0
+    assert pool.nbytes == 1
 
 
 def test_large_arrays_are_not_copied() -> None:
