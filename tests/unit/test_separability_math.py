@@ -144,6 +144,13 @@ WINDOWS = [
     Case("[n] z, y = MaxPool<kernel_shape=[2,2]>(x)", REFUTED, inputs=IMAGE, output="int64"),
     Case("[n] y, z = MaxPool<kernel_shape=[2,2]>(x)", AT_0, inputs=IMAGE),
     Case(
+        "d = Shape<end=1>(x) s = Concat<axis=0>(d, k) c = ConstantOfShape(s) "
+        "[n] z, p = MaxPool<kernel_shape=[2]>(c) y = Identity(p)",
+        REFUTED,
+        constants="int64[2] k = {1, 3}",
+        output="int64",
+    ),
+    Case(
         "t = Transpose<perm=[1,2,0,3]>(x) [n] y = MaxPool<kernel_shape=[2,1], pads=[1,0,0,0]>(t)",
         REFUTED,
         inputs=IMAGE,

@@ -27,8 +27,10 @@ def judge_node(op: Op) -> tuple[State, ...]:
     otherwise.
     """
     rule = rule_of(op.node.domain, op.node.op_type)
+    # A poisoned operand of known elements is one whose elements are not to be relied on.
+    reliable = not any(o.values and isinstance(o.state, Poison) for o in op.given())
     known = [
-        judge(output.values, op.sizes) if output is not None and output.values else None
+        judge(output.values, op.sizes) if reliable and output and output.values else None
         for output in op.outputs
     ]
     if None not in known and not (rule is not None and rule.always):

@@ -8,7 +8,7 @@ from typing import Final
 from gearshift.verify.rules.labels import Labels, first_axis, follow
 from gearshift.verify.rules.op import Op, Operand
 from gearshift.verify.rules.registry import CONTRIB, rule
-from gearshift.verify.rules.state import State
+from gearshift.verify.rules.state import Shared, State
 
 SLIDES: Final = "slides its window over"
 
@@ -47,15 +47,28 @@ def convolve(op: Op, data: Operand, weights: Operand, exempt: int | None = None)
     return follow(op, parts, ("batch", "channel", *after), verb=_verb(data))
 
 
-@rule("AveragePool", "LpPool", "MaxPool")
-def pool(op: Op) -> State | tuple[State, ...]:
-    """Each channel by itself; the places that MaxPool gives are counted over the whole batch."""
+@rule("AveragePool", "LpPool")
+def pool(op: Op) -> State:
+    """Each channel by itself."""
+    return _pooled(op)
+
+
+def _pooled(op: Op) -> State:
     data = op.operand(0)
     before, after = _windows(op, data, op.integers("kernel_shape") or ())
     parts = [(data, ("batch", "channel", *before))]
-    state = follow(op, parts, ("batch", "channel", *after), verb=_verb(data))
+    return follow(op, parts, ("batch", "channel", *after), verb=_verb(data))
+
+
+# Asked even where the result was worked out at compile time: implementations disagree on how the
+# places are numbered, and what counts is what ONNX says and the engines do.
+@rule("MaxPool", always=True)
+def max_pool(op: Op) -> tuple[State, ...]:
+    """As the other pools; the places that it gives are counted through the whole batch."""
+    maxima = _pooled(op)
     places = op.mixes("numbers the places of its maxima (second output) through the whole batch")
-    return (state, places.state)[: len(op.outputs)]
+    second = maxima if isinstance(maxima, Shared) else places.state
+    return (maxima, second)[: len(op.outputs)]
 
 
 @rule("GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool")

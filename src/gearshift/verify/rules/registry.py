@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gearshift.errors import InternalError
 from gearshift.verify.rules.op import Op
 from gearshift.verify.rules.state import State
 
@@ -59,7 +60,7 @@ def rule(
         entry = Rule(function, known, copes, always)
         for op_type in op_types:
             if (domain, op_type) in _RULES:
-                raise ValueError(f"{domain or 'onnx'}::{op_type} has two rules")
+                raise InternalError(f"{domain or 'onnx'}::{op_type} has two rules")
             _RULES[domain, op_type] = entry
         return function
 
