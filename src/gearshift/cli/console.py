@@ -18,6 +18,11 @@ def err() -> Console:
     return _unfolded(Console(highlight=False, markup=False, stderr=True))
 
 
+def shown(name: str) -> str:
+    """A name from a file, which may hold anything, as a terminal can safely be given it."""
+    return name if name.isprintable() else ascii(name)
+
+
 def table(*columns: str) -> Table:
     """An empty table that lines up without ruling."""
     made = Table(box=None, pad_edge=False, header_style="bold")

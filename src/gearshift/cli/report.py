@@ -49,7 +49,7 @@ def print_artifact(artifact: Artifact) -> None:
     """What an artifact says of itself."""
     out = console.out()
     for name, value in _facts(artifact):
-        out.print(f"{name:10} {value}", soft_wrap=True)
+        out.print(f"{name:10} {console.shown(value)}", soft_wrap=True)
     out.print()
     out.print(_tensor_table(artifact.manifest))
     out.print()
@@ -76,12 +76,16 @@ def _tensor_table(manifest: Manifest) -> Table:
     table = console.table("tensor", "name", "dtype", "shape", "rows at")
     for record in manifest.inputs:
         where = "axis 0" if -1 in record.shape else "-"
-        table.add_row("input", record.name, record.dtype, format_shape(record.shape), where)
+        table.add_row(
+            "input", console.shown(record.name), record.dtype, format_shape(record.shape), where
+        )
     table.add_row("input", MBATCH_INPUT, "int32", "[1]", "the gear")
     for output in manifest.outputs:
         inner = f", {output.row_inner} each" if output.row_inner > 1 else ""
         where = "-" if output.row_axis is None else f"axis {output.row_axis}{inner}"
-        table.add_row("output", output.name, output.dtype, format_shape(output.shape), where)
+        table.add_row(
+            "output", console.shown(output.name), output.dtype, format_shape(output.shape), where
+        )
     return table
 
 
@@ -95,7 +99,7 @@ def _gear_table(manifest: Manifest) -> Table:
                 worst.engine,
                 f"{worst.absolute:.1e}",
                 f"{worst.relative:.1e}",
-                worst.output,
+                console.shown(worst.output),
             )
     return table
 
