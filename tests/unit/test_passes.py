@@ -156,5 +156,5 @@ def test_a_broken_model_is_said_to_be_one() -> None:
         g (float[N] x) => (float[N] y) { y = local.a(x) }
         <domain: "local", opset_import: ["" : 17, "local" : 1]> a (v) => (w) { w = local.b(v) }
         <domain: "local", opset_import: ["" : 17, "local" : 1]> b (v) => (w) { w = local.a(v) }""")
-    with pytest.raises(ModelError, match="cannot be prepared"):
+    with pytest.raises(ModelError, match=r"cannot be prepared: .* circle: local::[ab]"):
         run_passes(program)

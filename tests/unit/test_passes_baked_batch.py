@@ -6,49 +6,16 @@ rows at a time.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import onnx_ir as ir
 import pytest
-from hypothesis import assume, event, given, settings
-from hypothesis import strategies as st
 
 from gearshift.analysis.facts import walk
 from gearshift.errors import UnsupportedModelError
-from gearshift.gears.gear import Gear, GearSet
-from gearshift.passes import run_passes
 from gearshift.passes.baked_batch import Repair, repair_baked_batch
-from gearshift.program import Program
-from gearshift.tensors import Array, Shape, TensorSpec
-from gearshift.verify.separability import Proof, prove
+from gearshift.tensors import Shape
 from graphs import program_from_text, random_feeds, run_in_onnxruntime
-
-
-def opened(program: Program) -> dict[str, Shape]:
-    """Every input with its leading dim open."""
-    return {spec.name: (-1, *spec.shape[1:]) for spec in program.inputs}
-
-
-def repair(program: Program, shapes: dict[str, Shape]) -> tuple[Repair, ...]:
-    """Repairs, and opens the inputs as the compile line does afterwards."""
-    run_passes(program)
-    repairs = repair_baked_batch(program, shapes)
-    for value in program.model.graph.inputs:
-        dims = shapes.get(value.name or "")
-        if dims is not None:
-            value.shape = ir.Shape(["N" if dim == -1 else dim for dim in dims])
-    return repairs
-
-
-def prove_rows(program: Program, shapes: dict[str, Shape], sizes: tuple[int, ...]) -> Proof:
-    """The proof at those batch sizes; the file's own has to be one of them."""
-    inputs = tuple(
-        TensorSpec(spec.name, spec.dtype, shapes.get(spec.name, spec.shape))
-        for spec in program.inputs
-    )
-    gears = GearSet("batch", tuple(Gear((size,)) for size in sizes), inputs)
-    return prove(program, gears, {gear: walk(program, gears.shapes(gear)) for gear in gears})
+from graphs_baked import block_of, opened, prove_rows, repair
 
 
 def check_blocks(
@@ -79,15 +46,6 @@ def check_blocks(
     proof = prove_rows(program, shapes, (batch, batch * 2, batch * 3 + 1))
     assert proof.verdict == "proved", proof
     return list(repairs)
-
-
-def block_of(
-    feeds: dict[str, Array], shapes: dict[str, Shape], number: int, batch: int
-) -> dict[str, Array]:
-    return {
-        name: array[number * batch : (number + 1) * batch] if -1 in shapes[name] else array
-        for name, array in feeds.items()
-    }
 
 
 RESHAPES = {
@@ -130,7 +88,7 @@ def test_a_reshape_that_moves_the_batch_as_a_transpose_would() -> None:
             a = Relu(x) y = Reshape(a, s) }""",
         axis=1,
     )
-    assert repairs[0].after == "each row by itself, batch at axis 1"
+    assert repairs[0].after == "[4, -1, 6]"
     repairs = check_blocks("""g (float[1, 4, 6] x) => (float[1, 4, 6] y)
         <int64[3] s = {4, 1, 6}, int64[3] t = {1, 4, 6}> {
             a = Reshape(x, s) b = Relu(a) y = Reshape(b, t) }""")
@@ -353,85 +311,3 @@ def test_an_operator_whose_shape_depends_on_data_is_said_to_be_that() -> None:
     program = program_from_text("g (float[1, 4] x) => (int64[A, B] y) { [nz] y = NonZero(x) }")
     with pytest.raises(UnsupportedModelError, match=r"'nz' .*depends on the data"):
         repair_baked_batch(program, {"x": (-1, 4)})
-
-
-PIECES = (
-    "Relu({x})",
-    "Neg({x})",
-    "Transpose<perm = [{p}]>({x})",
-    "Transpose<perm = [{p}]>({x})",
-    "Reshape({x}, {r})",
-    "Reshape({x}, {r})",
-    "Reshape({x}, {r})",
-    "Softmax<axis = {a}>({x})",
-    "ReduceMax<axes = [{a}], keepdims = 1>({x})",
-    "Concat<axis = {a}>({x}, {x})",
-)
-
-
-@st.composite
-def exported(draw: st.DrawFn, batch: int) -> str:
-    """A graph over [batch, 2, 3, 4] in which every shape is a number, as tracing leaves them."""
-    constants: list[str] = []
-    lines: list[str] = []
-    shape = [batch, 2, 3, 4]
-    for number in range(draw(st.integers(1, 6))):
-        source = f"v{number - 1}" if number else "x"
-        axis = draw(st.integers(0, 3))
-        perm = draw(st.permutations(range(4)))
-        piece = draw(st.sampled_from(PIECES))
-        if "Reshape" in piece:
-            shape = draw(st.sampled_from(_factorings(math.prod(shape), batch)))
-            constants.append(f"int64[4] r{number} = {{{', '.join(map(str, shape))}}}")
-        elif "Transpose" in piece:
-            shape = [shape[place] for place in perm]
-        elif "Reduce" in piece:
-            shape = [1 if place == axis else dim for place, dim in enumerate(shape)]
-        elif "Concat" in piece:
-            shape = [2 * dim if place == axis else dim for place, dim in enumerate(shape)]
-        step = piece.format(x=source, a=axis, p=", ".join(map(str, perm)), r=f"r{number}")
-        lines.append(f"v{number} = {step}")
-    last = f"v{len(lines) - 1}"
-    return f"""g (float[{batch}, 2, 3, 4] x) => (float{shape} {last})
-        <{", ".join(constants)}> {{ {" ".join(lines)} }}"""
-
-
-def _factorings(count: int, batch: int) -> list[list[int]]:
-    divisors = [d for d in range(1, count + 1) if count % d == 0]
-    found = []
-    for a in divisors:
-        for b in divisors:
-            for c in divisors:
-                if count % (a * b * c) == 0:
-                    dims = [a, b, c, count // (a * b * c)]
-                    # Tracing writes the batch as a dim of its own more often than not.
-                    found += [dims] * (4 if batch in dims[:2] else 1)
-    return found
-
-
-@settings(max_examples=150, deadline=None)
-@given(data=st.data(), batch=st.sampled_from([1, 1, 2]))
-def test_a_repair_that_is_proved_is_right(data: st.DataObject, batch: int) -> None:
-    """The argument in `repair_baked_batch`, tried on graphs nobody thought of."""
-    program = program_from_text(data.draw(exported(batch)))
-    original = ir.to_proto(program.model)
-    shapes: dict[str, Shape] = {"x": (-1, 2, 3, 4)}
-    try:
-        repairs = repair(program, shapes)
-    except UnsupportedModelError as error:
-        event(f"refused {error.op_type}")
-        return
-    proof = prove_rows(program, shapes, (batch, 3, 5))
-    event(f"{'repaired' if repairs else 'untouched'}, {proof.verdict}")
-    assume(proof.verdict == "proved")
-    feeds = random_feeds({"x": (3 * batch, 2, 3, 4)})
-    (got,) = run_in_onnxruntime(program.model, feeds)
-    layout = next(iter(proof.outputs.values()))
-    for block in range(3):
-        (wanted,) = run_in_onnxruntime(original, block_of(feeds, shapes, block, batch))
-        if layout is not None:
-            count = batch * layout.inner
-            span = range(block * count, (block + 1) * count)
-            np.testing.assert_array_equal(np.take(got, span, axis=layout.axis), wanted)
-        else:
-            np.testing.assert_array_equal(got, wanted)

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from gearshift.analysis.fold import fold, keeps_value, shape_value
 from gearshift.analysis.infer import Inference, OutputType
-from gearshift.analysis.nodes import output_names, refusal
+from gearshift.analysis.nodes import output_names, refusal, subgraphs
 from gearshift.errors import InternalError, UnsupportedModelError
 from gearshift.program import Program
 from gearshift.tensors import Array, Shape, format_shape
@@ -198,9 +198,12 @@ def _fact(node: ir.Node, name: str, type_: OutputType | None, value: Array | Non
         if value is not None and not keeps_value(dtype, shape):
             value = None
     if shape is None:
+        cause = "depends on the data"
+        if subgraphs(node):
+            cause = "may change from one iteration to the next"
         raise refusal(
             node,
-            f"gives tensor '{name}', whose shape depends on the data; a model for gears needs "
+            f"gives tensor '{name}', whose shape {cause}; a model for gears needs "
             "every inner shape fixed once the gear is. Cut the model before this node, or move "
             "the node behind the model.",
             tensor=name,

@@ -83,13 +83,11 @@ def _open_target(node: ir.Node, target: Array, axis: int, edit: Editor) -> Array
     rows = edit.at.rows(node.inputs[0])
     copies = node.attributes.get_int("allowzero", 0) == 0
     same = rows is not None and axis == rows.axis and source[axis] == shape[axis]
-    changed = target.copy()
     if copies and same and target[axis] > 0:
+        changed = target.copy()
         changed[axis] = 0
-    else:
-        changed[:] = shape
-        changed[axis] = -1
-    return changed
+        return changed
+    return np.array(_with_open(shape, axis), dtype=np.int64)
 
 
 def _axis_moved_to(edit: Editor, node: ir.Node) -> int | None:
@@ -106,35 +104,26 @@ def _reshape_by_row(edit: Editor, node: ir.Node, axis: int) -> None:
 
     At batch 1 the transposes move nothing, so all is as it was.
     """
-    data = node.inputs[0]
+    data, target = node.inputs[0], node.inputs[1]
     own, shape = edit.at.own_axis(data), edit.at.shape(node.outputs[0])
     assert data is not None
     assert own is not None
-    target = edit.at.constant(node.inputs[1])
-    edit.note(
-        node,
-        _name(node.inputs[1]),
-        str(None if target is None else target.tolist()),
-        f"each row by itself, batch at axis {axis}",
-    )
+    rank = len(edit.at.shape(data))
     if own != 0:
-        rank = len(edit.at.shape(data))
-        front = [own, *(a for a in range(rank) if a != own)]
+        front = [own, *(other for other in range(rank) if other != own)]
         data = edit.insert(node, "Transpose", [data], {"perm": front})
-    row = [-1, *shape[:axis], *shape[axis + 1 :]]
-    new_target = edit.constant(np.array(row, dtype=np.int64), _name(node.inputs[1]))
-    if axis == 0:
-        node.replace_input_with(0, data)
-        node.replace_input_with(1, new_target)
-        return
-    rows_first = edit.insert(node, "Reshape", [data, new_target])
-    node.op_type = "Transpose"
-    node.attributes.clear()
-    node.attributes["perm"] = ir.AttrInt64s(
-        "perm", [*range(1, axis + 1), 0, *range(axis + 1, len(shape))]
-    )
-    node.replace_input_with(0, rows_first)
-    node.resize_inputs(1)
+    if axis != 0:
+        rest = [*shape[:axis], *shape[axis + 1 :]]
+        rows = edit.constant(np.array([-1, *rest], dtype=np.int64), _name(target))
+        data = edit.insert(node, "Reshape", [data, rows])
+        there = [*range(1, axis + 1), 0, *range(axis + 1, len(shape))]
+        data = edit.insert(node, "Transpose", [data], {"perm": there})
+    node.replace_input_with(0, data)
+    edit.set_constant(node, 1, np.array(_with_open(shape, axis), dtype=np.int64))
+
+
+def _with_open(shape: Shape, axis: int) -> list[int]:
+    return [*shape[:axis], -1, *shape[axis + 1 :]]
 
 
 def _name(value: ir.Value | None) -> str:

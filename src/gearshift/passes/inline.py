@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import graphlib
+
 import onnx_ir as ir
 from onnx_ir.passes import common
+
+from gearshift.errors import ModelError
 
 
 class Inline(ir.passes.InPlacePass):
@@ -13,5 +17,19 @@ class Inline(ir.passes.InPlacePass):
         """Inlines; a model without functions stays as it is."""
         if not model.functions:
             return ir.passes.PassResult(model, modified=False)
+        _check_circles(model)
         common.InlinePass()(model)
         return ir.passes.PassResult(model, modified=True)
+
+
+def _check_circles(model: ir.Model) -> None:
+    """Some versions of onnx_ir never come back from functions that call each other."""
+    calls = {
+        key: {node.op_identifier() for node in ir.traversal.RecursiveGraphIterator(function)}
+        for key, function in model.functions.items()
+    }
+    try:
+        graphlib.TopologicalSorter(calls).prepare()
+    except graphlib.CycleError as error:
+        names = " -> ".join(f"{domain}::{name}" for domain, name, _ in error.args[1])
+        raise ModelError(f"its functions call each other in a circle: {names}") from error
