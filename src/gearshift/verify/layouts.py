@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gearshift.verify.separability import Proof
-
 from gearshift.analysis.facts import Facts
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.tensors import RowLayout, TensorSpec
+from gearshift.verify.separability import Proof
 
 
 def layouts_to_test(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gearshift.verify.separability import Proof
-
 from gearshift.engines.base import EngineOptions
 from gearshift.engines.onnxruntime import UnoptimisedModel
 from gearshift.gears.gear import GearSet
 from gearshift.options import CompileOptions
 from gearshift.tensors import RowLayout, TensorSpec
 from gearshift.verify.equivalence import Reference
+from gearshift.verify.separability import Proof
 
 
 def choose_reference(
