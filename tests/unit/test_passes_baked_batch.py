@@ -236,6 +236,12 @@ REFUSED = {
         "i",
         "At 61 rows.*must be 1 instead of 61",
     ),
+    "squeezed with all that is 1": (
+        "[bad] y = Squeeze(x)",
+        "Squeeze",
+        "y",
+        "drops dims of 1",
+    ),
     "one part of one": (
         "i = Constant<value_ints = [1]>() [bad] y = Split<axis = 0>(x, i)",
         "Split",

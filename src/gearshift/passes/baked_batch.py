@@ -136,6 +136,8 @@ class _Repairer:
         except UnsupportedModelError as error:
             rows = at.batch * at.factor
             raise self._edit.refuse(node, f"At {rows} rows: {error.message}") from error
+        if any(len(at.new[name].shape) != len(fact.shape) for name, fact in before.items()):
+            raise self._edit.refuse(node, "It drops dims of 1, and the batch was one of them.")
         if op_type in _TAKE_PARTS and at.has_rows(node.inputs[0]):
             self._check_kept(node)
 

@@ -118,6 +118,8 @@ class TwoSizes:
         )
 
     def _locate(self, node: ir.Node, old: Shape, new: Shape) -> Rows | None:
+        if len(old) != len(new):
+            return None
         grown = [axis for axis, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
         if len(grown) != 1 or new[grown[0]] != old[grown[0]] * self.factor:
             return None
