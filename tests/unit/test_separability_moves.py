@@ -132,6 +132,18 @@ PICKED = [
     ),
     Case(f"{COUNT} [n] y = Gather(x, r)", AT_0, constants=COUNT_CONSTANTS),
     Case(
+        f"{COUNT} a = Reshape(x, s) p = Mul(r, t) i = Add(p, one) [n] y = Gather(a, i)",
+        AT_0,
+        inputs=SEQUENCE,
+        constants=f"{COUNT_CONSTANTS}, {dims('s', -1, 4)}, int64 t = {{3}}",
+    ),
+    Case(
+        f"{COUNT} a = Reshape(x, s) p = Mul(r, t) q = Mod(r, t) i = Add(p, q) [n] y = Gather(a, i)",
+        UNKNOWN,  # each row gives another of its entries
+        inputs=SEQUENCE,
+        constants=f"{COUNT_CONSTANTS}, {dims('s', -1, 4)}, int64 t = {{3}}",
+    ),
+    Case(
         f"{COUNT} f = Sub(m, r) [n] y = Gather(x, f)",
         REFUTED,
         constants=f"{COUNT_CONSTANTS}, {dims('m', -1)}",
