@@ -115,8 +115,8 @@ class _Prover:
     def _learn(self, node: ir.Node) -> None:
         outputs = tuple(self._tensor(value) for value in node.outputs)
         operands = tuple(self._operand(value) for value in node.inputs)
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        version = node.version or self._opsets.get(domain, 1)
+        aliases = ("", "ai.onnx") if node.domain in ("", "ai.onnx") else (node.domain,)
+        version = next((self._opsets[name] for name in aliases if name in self._opsets), 0)
         op = Op(node, version, self._sizes, operands, outputs, self._branch)
         for index, state in enumerate(judge_node(op)):
             output = outputs[index]
