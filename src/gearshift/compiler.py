@@ -26,7 +26,13 @@ from gearshift.artifact.manifest import Manifest, ProofRecord, TopologyRecord
 from gearshift.artifact.writer import write_artifact
 from gearshift.engines.base import Engine, EngineOptions, Network
 from gearshift.engines.registry import PREFERRED, get_engine, is_installed
-from gearshift.errors import EngineError, InternalError, OptionError, OptionErrors
+from gearshift.errors import (
+    EngineError,
+    InternalError,
+    OptionError,
+    OptionErrors,
+    UnsupportedModelError,
+)
 from gearshift.frontend.bind import bind_inputs
 from gearshift.frontend.onnx import load_program
 from gearshift.gears.checks import advise_batch_sizes, check_batch_inputs, check_gear_list
@@ -207,6 +213,7 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
         facts[gear] = walk(program, gears.shapes(gear))
     on_progress("proving that rows are independent", 0, 1)
     proof = prove(program, gears, facts)
+    _check_repairs(repairs, proof)
     outputs = _output_specs(program, gears, facts)
     return Findings(
         program=program,
@@ -295,6 +302,19 @@ def _declare_gears(program: Program, options: CompileOptions) -> GearSet:
         raise OptionErrors(errors)
     gears = tuple(Gear((size,)) for size in options.dynamic_batch_size)
     return GearSet("batch", gears, program.inputs)
+
+
+def _check_repairs(repairs: Sequence[Repair], proof: Proof) -> None:
+    """What a repaired graph means at other sizes is known only if its rows are independent."""
+    if repairs and proof.verdict == "refuted":
+        raise UnsupportedModelError(
+            f"node {repairs[0].node!r} ({repairs[0].op_type}) has the batch size baked in, and what "
+            f"it should do at another is not known, because the rows depend on each other: "
+            f"{proof.reason}. Export the model again with a dynamic batch axis.",
+            node=repairs[0].node,
+            op_type=repairs[0].op_type,
+            tensor=repairs[0].tensor,
+        )
 
 
 def _output_specs(

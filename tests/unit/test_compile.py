@@ -192,6 +192,13 @@ def test_a_baked_batch_is_repaired_and_reported(tmp_path: Path) -> None:
         np.testing.assert_allclose(model.run({"x": x})["y"], np.concatenate(one_by_one), atol=1e-6)
 
 
+def test_a_baked_batch_over_coupled_rows_is_refused(tmp_path: Path) -> None:
+    coupled = BAKED.replace("r = Relu (x)", "r = Softmax <axis = 0> (x)")
+    with pytest.raises(UnsupportedModelError, match=r"baked in.*Softmax") as raised:
+        compile_text(coupled, tmp_path, input_shape={"x": (-1, 2, 4)})
+    assert raised.value.op_type == "Reshape"
+
+
 def test_rows_on_the_second_axis_and_rows_of_several_lines(tmp_path: Path) -> None:
     text = """
     m (float[N, 3, 4] x) => (float[3, N, 4] t, float[L, 4] flat)
