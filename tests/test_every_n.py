@@ -42,9 +42,7 @@ class Compiled:
 
 
 @pytest.fixture(scope="module", params=CASES)
-def compiled(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Compiled:
+def compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     case = CASES[request.param]
     folder = tmp_path_factory.mktemp(request.param)
     onnx_file = case.path(folder)

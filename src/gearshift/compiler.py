@@ -9,17 +9,14 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gearshift import recording
 from gearshift._version import __version__
-from gearshift.analysis.facts import Facts, walk
 from gearshift.analysis.memory import (
-    GearMemory,
     check_memory,
-    predict_run_bytes,
     weight_bytes,
 )
 from gearshift.artifact.manifest import Manifest, ProofRecord, TopologyRecord
@@ -28,30 +25,19 @@ from gearshift.engines.base import Engine, EngineOptions, Network
 from gearshift.engines.registry import PREFERRED, get_engine, is_installed
 from gearshift.errors import (
     EngineError,
-    InternalError,
     OptionError,
     OptionErrors,
-    UnsupportedModelError,
 )
-from gearshift.frontend.bind import bind_inputs
-from gearshift.frontend.onnx import load_program
+from gearshift.findings import Findings, OnProgress, find_out
 from gearshift.gears.checks import advise_batch_sizes, check_batch_inputs, check_gear_list
-from gearshift.gears.gear import Gear, GearSet
 from gearshift.options import CompileOptions, Precision, Separability
-from gearshift.passes import run_passes
-from gearshift.passes.baked_batch import Repair, repair_baked_batch
-from gearshift.program import Program
+from gearshift.passes.baked_batch import Repair
 from gearshift.staging import Staged, stage
-from gearshift.tensors import Array, RowLayout, TensorSpec, dtype_of_onnx
+from gearshift.tensors import Array
 from gearshift.verify.equivalence import TOLERANCES
 from gearshift.verify.gears import GearCheck, Verification
-from gearshift.verify.layouts import layouts_to_test
 from gearshift.verify.reference import choose_reference
 from gearshift.verify.samples import Samples
-from gearshift.verify.separability import Proof, prove
-
-OnProgress = Callable[[str, int, int], None]
-"""Called with the name of a step, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -134,33 +120,6 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
     return compile_model(options, on_progress or _silent)
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What is known of a model before anything is built.
-
-    Attributes:
-        program: after the passes, its inputs bound to what was asked for.
-        filed_inputs: the inputs as the file has them.
-        repairs: what was changed so that it takes any batch.
-        gears: what it is compiled for.
-        facts: every shape at each gear.
-        memory: what each gear is predicted to take.
-        proof: whether rows are independent.
-        outputs: -1 for every dim that differs between gears.
-        layouts: how rows lie in the outputs, proved or to be tested; None if they do not.
-    """
-
-    program: Program
-    filed_inputs: tuple[TensorSpec, ...]
-    repairs: tuple[Repair, ...]
-    gears: GearSet
-    facts: Mapping[Gear, Facts]
-    memory: tuple[GearMemory, ...]
-    proof: Proof
-    outputs: tuple[TensorSpec, ...]
-    layouts: tuple[RowLayout | None, ...] | None
-
-
 def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileReport:
     """Compiles a model for its gears, verifies each one, and only then writes the artifact.
 
@@ -195,36 +154,6 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
     seconds = time.perf_counter() - began
     return CompileReport(
         options.artifact, nbytes, manifest, checks, found.repairs, warnings, seconds
-    )
-
-
-def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
-    """Reads the model, makes it ready for any batch, and finds out all that needs no run."""
-    on_progress("reading the model", 0, 1)
-    program = load_program(options.model)
-    filed_inputs = program.inputs
-    run_passes(program)
-    repairs = repair_baked_batch(program, options.input_shape)
-    program = bind_inputs(program, options.input_shape)
-    gears = _declare_gears(program, options)
-    facts = {}
-    for index, gear in enumerate(gears):
-        on_progress("fixing every shape", index, len(gears))
-        facts[gear] = walk(program, gears.shapes(gear))
-    on_progress("proving that rows are independent", 0, 1)
-    proof = prove(program, gears, facts)
-    _check_repairs(repairs, proof)
-    outputs = _output_specs(program, gears, facts)
-    return Findings(
-        program=program,
-        filed_inputs=filed_inputs,
-        repairs=repairs,
-        gears=gears,
-        facts=facts,
-        memory=tuple(GearMemory(gear, predict_run_bytes(program, facts[gear])) for gear in gears),
-        proof=proof,
-        outputs=outputs,
-        layouts=layouts_to_test(proof, gears, outputs, facts),
     )
 
 
@@ -292,47 +221,6 @@ def _check_options(options: CompileOptions) -> None:
         )
     if errors:
         raise OptionErrors(errors)
-
-
-def _declare_gears(program: Program, options: CompileOptions) -> GearSet:
-    """Deals the gears to every input that is open, listed or not."""
-    open_inputs = [(spec.name, spec.shape) for spec in program.inputs if -1 in spec.shape]
-    errors = check_batch_inputs(open_inputs)
-    if errors:
-        raise OptionErrors(errors)
-    gears = tuple(Gear((size,)) for size in options.dynamic_batch_size)
-    return GearSet("batch", gears, program.inputs)
-
-
-def _check_repairs(repairs: Sequence[Repair], proof: Proof) -> None:
-    """What a repaired graph means at other sizes is known only if its rows are independent."""
-    if repairs and proof.verdict == "refuted":
-        raise UnsupportedModelError(
-            f"node {repairs[0].node!r} ({repairs[0].op_type}) has the batch size baked in, and what "
-            f"it should do at another is not known, because the rows depend on each other: "
-            f"{proof.reason}. Export the model again with a dynamic batch axis.",
-            node=repairs[0].node,
-            op_type=repairs[0].op_type,
-            tensor=repairs[0].tensor,
-        )
-
-
-def _output_specs(
-    program: Program, gears: GearSet, facts: Mapping[Gear, Facts]
-) -> tuple[TensorSpec, ...]:
-    """The outputs, -1 for every dim that differs between gears."""
-    specs = []
-    for filed in program.outputs:
-        found = [facts[gear][filed.name] for gear in gears]
-        dtype = dtype_of_onnx(int(found[0].dtype))
-        if dtype is None or len({len(fact.shape) for fact in found}) != 1:
-            raise InternalError(f"output {filed.name!r} has no single dtype and rank: {found}")
-        shape = tuple(
-            dims[0] if len(set(dims)) == 1 else -1
-            for dims in zip(*(fact.shape for fact in found), strict=True)
-        )
-        specs.append(TensorSpec(filed.name, dtype, shape))
-    return tuple(specs)
 
 
 def _lower(

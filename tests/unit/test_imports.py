@@ -37,9 +37,13 @@ _ALLOWED = {
         "errors", "tensors", "options", "program", "gears", "analysis", "engines", "artifact",
         "verify",
     },
+    "findings": {
+        "errors", "tensors", "options", "program", "gears", "frontend", "analysis", "passes",
+        "verify",
+    },
     "compiler": {
-        "_version", "errors", "tensors", "options", "program", "gears", "frontend", "analysis",
-        "passes", "engines", "artifact", "verify", "staging", "recording",
+        "_version", "errors", "tensors", "options", "gears", "analysis", "passes", "engines",
+        "artifact", "verify", "findings", "staging", "recording",
     },
     "session": {"errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats"},
 }  # fmt: skip
@@ -114,7 +118,9 @@ def fresh(code: str) -> str:
 
 COMPILE_SIDE = ("onnx", "onnx_ir", *(
     f"gearshift.{part}"
-    for part in ("program", "frontend", "passes", "analysis", "verify", "compiler", "staging")
+    for part in (
+        "program", "frontend", "passes", "analysis", "verify", "findings", "compiler", "staging",
+    )
 ))  # fmt: skip
 
 

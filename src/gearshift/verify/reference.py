@@ -43,7 +43,7 @@ def choose_reference(
         if layouts is None or proof.verdict == "refuted":
             model = staged
         else:
-            chunk = _own_batch(filed, gears)
+            chunk = own_batch(filed, gears)
     elif proof.verdict == "unknown" and options.separability == "tested" and layouts is not None:
         # Row by row, so that the check also says that a row does not depend on its place.
         chunk = 1
@@ -68,7 +68,7 @@ def _takes_any_rows(filed: Sequence[TensorSpec], gears: GearSet) -> bool:
     )
 
 
-def _own_batch(filed: Sequence[TensorSpec], gears: GearSet) -> int:
+def own_batch(filed: Sequence[TensorSpec], gears: GearSet) -> int:
     """The batch size that the file itself was made for; 1 where it does not say."""
     return next(
         (
