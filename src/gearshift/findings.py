@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -107,12 +108,15 @@ def _prove(
     rows, say) is not taken for all rows. A repaired graph is also followed at the file's own batch
     size: there it is the file's to the letter, so the proof says what it means elsewhere.
     """
-    further = [Gear((gears.largest.rows + _BEYOND,))]
+    further: dict[Gear, Facts] = {}
+    beyond = Gear((gears.largest.rows + _BEYOND,))
+    # A model that does not go that far is one for its gears alone, and so is the proof.
+    with suppress(UnsupportedModelError):
+        further[beyond] = walk(program, gears.shapes(beyond))
     if repairs:
-        further.append(Gear((own_batch(filed, gears),)))
-    return prove(
-        program, gears, {**{gear: walk(program, gears.shapes(gear)) for gear in further}, **facts}
-    )
+        own = Gear((own_batch(filed, gears),))
+        further[own] = walk(program, gears.shapes(own))
+    return prove(program, gears, {**further, **facts})
 
 
 def _check_repairs(options: CompileOptions, repairs: Sequence[Repair], proof: Proof) -> None:
