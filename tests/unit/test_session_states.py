@@ -1,0 +1,119 @@
+"""Call sequences: whatever came before, a call gives the same numbers or the same refusal."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+import gearshift
+from artifacts import null_artifact
+from gearshift.errors import ClosedError, GearError, InputError
+from gearshift.tensors import Array
+
+SIZES = (2, 3, 8)
+
+
+def rows(count: int) -> Array:
+    return np.random.default_rng(count).integers(-99, 99, (count, 3)).astype(np.float32)
+
+
+def sums(count: int) -> Array:
+    return np.repeat(rows(count).sum(axis=1, keepdims=True), 2, axis=1)
+
+
+class Sessions(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = null_artifact(Path(self.folder.name), sizes=SIZES)
+        self.model = gearshift.load(self.path)
+        self.open = True
+        self.promised: list[tuple[int, Future[dict[str, Array]]]] = []
+        self.calls = 0
+        self.rows = 0
+
+    def ran(self, count: int) -> None:
+        self.calls += 1
+        self.rows += count
+
+    @precondition(lambda self: self.open)
+    @rule(count=st.integers(0, 30))
+    def run(self, count: int) -> None:
+        np.testing.assert_array_equal(self.model.run({"x": rows(count)})["y"], sums(count))
+        self.ran(count)
+
+    @precondition(lambda self: self.open)
+    @rule(gear=st.sampled_from(SIZES), count=st.integers(0, 9))
+    def run_at_a_gear(self, gear: int, count: int) -> None:
+        if count > gear:
+            with pytest.raises(GearError):
+                self.model.run({"x": rows(count)}, gear=gear)
+            return
+        y = self.model.run({"x": rows(count)}, gear=gear)["y"]
+        np.testing.assert_array_equal(y, sums(count))
+        self.ran(count)
+
+    @precondition(lambda self: self.open)
+    @rule(count=st.integers(0, 30))
+    def promise(self, count: int) -> None:
+        self.promised.append((count, self.model.run_async({"x": rows(count)})))
+        self.ran(count)
+
+    @precondition(lambda self: self.promised)
+    @rule()
+    def collect(self) -> None:
+        count, future = self.promised.pop(0)
+        np.testing.assert_array_equal(future.result(timeout=10)["y"], sums(count))
+
+    @precondition(lambda self: self.open)
+    @rule(wrong=st.sampled_from([{}, {"x": 1}, {"y": rows(1)}, {"x": rows(1)[:, :2]}]))
+    def mistake(self, wrong: dict[str, object]) -> None:
+        with pytest.raises(InputError):
+            self.model.run(wrong)
+
+    @precondition(lambda self: self.open)
+    @rule()
+    def tune(self) -> None:
+        assert set(self.model.tune(seconds=0)) == set(SIZES)
+
+    @rule()
+    def close(self) -> None:
+        self.model.close()
+        self.open = False
+
+    @precondition(lambda self: not self.open)
+    @rule(count=st.integers(0, 9))
+    def run_closed(self, count: int) -> None:
+        with pytest.raises(ClosedError):
+            self.model.run({"x": rows(count)})
+        with pytest.raises(ClosedError):
+            self.model.run_async({"x": rows(count)})
+
+    @precondition(lambda self: not self.open)
+    @rule()
+    def load_again(self) -> None:
+        for _, future in self.promised:
+            assert future.done(), "closing waits for what was promised"
+        self.model = gearshift.load(self.path, preload=True)
+        self.open, self.calls, self.rows = True, 0, 0
+
+    @invariant()
+    def counts_add_up(self) -> None:
+        if self.open and all(future.done() for _, future in self.promised):
+            stats = self.model.stats()
+            assert (stats.calls, stats.rows) == (self.calls, self.rows)
+
+    def teardown(self) -> None:
+        self.model.close()
+        self.folder.cleanup()
+
+
+TestSessions = Sessions.TestCase
+TestSessions.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
