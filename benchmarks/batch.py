@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "precision": "f32",
         "gears": GEARS,
         "contenders": {each.name: each.how for each in CONTENDERS},
-        "seconds": {
+        "models": {
             "cls": _model("cls", found.classifier, CLASSIFIER_SHAPE, options, console),
             "rec": _model("rec", found.recogniser, RECOGNISER_SHAPE, options, console),
         },
@@ -109,7 +109,10 @@ def _model(
         for protocol, blocks in protocols.items():
             board = measure(workers, blocks, seconds=options.seconds)
             console.print(_table(f"{name}, {protocol} number of rows", board, plans))
-            samples[protocol] = _samples(board, options.counts)
+            samples[protocol] = {
+                "bystanders": board.bystanders,
+                "seconds": _samples(board, options.counts),
+            }
     return {"plans": plans, **samples}
 
 
@@ -126,7 +129,8 @@ def _prepare(name: str, onnx: Path, shape: tuple[int, ...], options: Options) ->
 def _table(title: str, board: Board, plans: dict[int, str]) -> Table:
     """Medians with their spread, in ms; then how many times as long as the first."""
     table = Table(
-        title=f"{title}: median ms ±half quartile distance; {board.rounds} rounds",
+        title=f"{title}: median ms ±half quartile distance; {board.rounds} rounds; "
+        f"other programs took {board.bystanders:.0%} of the machine",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +62,23 @@ class Contender:
     open: Callable[[Setup], AbstractContextManager[Runner]]
 
 
+def short_plan(plan: gearshift.Plan) -> str:
+    """``4x2+2(1)``: gear 4 twice, then gear 2 with 1 row."""
+    parts = []
+    for piece, same in groupby(plan.pieces):
+        times = len(list(same))
+        filled = "" if piece.rows == piece.gear else f"({piece.rows})"
+        parts.append(f"{piece.gear}{filled}" + (f"x{times}" if times > 1 else ""))
+    return "+".join(parts)
+
+
 @contextmanager
 def _gears(setup: Setup, *, tune: bool) -> Iterator[Runner]:
     with gearshift.load(setup.artifact, threads=setup.threads) as model:
         feed, fetch = model.inputs[0].name, model.outputs[0].name
         yield Runner(
             run=lambda rows: model.run({feed: rows})[fetch],
-            plan=lambda rows: "+".join(
-                str(piece.gear) if piece.rows == piece.gear else f"{piece.gear}({piece.rows})"
-                for piece in model.plan(rows).pieces
-            ),
+            plan=lambda rows: short_plan(model.plan(rows)),
             prepare=model.tune if tune else lambda: None,
         )
 

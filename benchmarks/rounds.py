@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.host import Bystanders
 from benchmarks.worker import Worker
 
 Blocks = Callable[[random.Random], list[list[int]]]
@@ -42,11 +43,13 @@ class Board:
 
     Attributes:
         rounds: rounds that were played to their end.
+        bystanders: share of the machine that other programs took meanwhile, 0..1.
     """
 
     def __init__(self) -> None:
         self._samples: dict[tuple[str, int], list[float]] = defaultdict(list)
         self.rounds = 0
+        self.bystanders = 0.0
 
     def add(self, contender: str, block: Sequence[int], seconds: Sequence[float]) -> None:
         """Takes in one block."""
@@ -73,7 +76,7 @@ def measure(
     called with the seconds that have gone by.
     """
     board, dice = Board(), random.Random(20250312)
-    began = time.monotonic()
+    began, others = time.monotonic(), Bystanders()
     elapsed, turn = 0.0, 0
     while board.rounds < least_rounds or elapsed < seconds:
         for block in blocks(dice):
@@ -85,6 +88,7 @@ def measure(
                 on_progress(elapsed)
             turn += 1
         board.rounds += 1
+    board.bystanders = others.share()
     return board
 
 

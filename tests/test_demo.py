@@ -21,13 +21,16 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where examples and benchmarks are
 
-from benchmarks.contenders import Contender, Runner, Setup
+from benchmarks.contenders import Contender, Runner, Setup, short_plan
+from benchmarks.host import Bystanders
 from benchmarks.rounds import Times, changing_count, measure, same_count
 from benchmarks.worker import WorkerError, open_workers
 from examples.ocr import demo, detect, pages, recognise
 from examples.ocr.models import characters, find_models
 from examples.ocr.reader import Reading
 from examples.ocr.show import Show
+
+from gearshift.gears.dispatch import Planner
 
 ROOT = Path(__file__).resolve().parents[1]
 CHARACTERS = ("", "a", "b", "c", " ")
@@ -135,6 +138,25 @@ def test_workers_run_plan_and_time(setup: Setup) -> None:
     assert board.rounds == 4
     for name in ("one", "two"):
         assert all(len(board.times(name, rows).samples) == 4 for rows in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("costs", "rows", "expected"),
+    [
+        ({1: 1.0, 4: 3.5}, 11, "4x2+1x3"),
+        ({1: 9.0, 4: 10.0}, 11, "4x2+4(3)"),
+        ({1: 1.0, 4: 3.0}, 5, "4+1"),
+        ({1: 1.0}, 0, ""),
+    ],
+)
+def test_short_plans(costs: dict[int, float], rows: int, expected: str) -> None:
+    assert short_plan(Planner(costs).plan(rows)) == expected
+
+
+def test_bystanders_are_a_share() -> None:
+    others = Bystanders()
+    sum(range(300_000))  # our own work is not counted
+    assert 0.0 <= others.share() <= 1.0
 
 
 def test_a_contender_that_fails_is_named(setup: Setup) -> None:

@@ -96,11 +96,11 @@ class Show:
     def times(self, board: Board, plans: Mapping[int, str], names: Sequence[str]) -> None:
         """The first contender by number of crops, and the others against it."""
         ours, *others = names
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
         table.add_column("crops", justify="right")
-        table.add_column("plan")
+        table.add_column("plan", overflow="fold")
         for name in names:
-            table.add_column(f"{name}\nms", justify="right")
+            table.add_column(f"{name}\nms", justify="right", no_wrap=True)
         for rows, plan in plans.items():
             times = {name: board.times(name, rows) for name in names}
             base = times[ours].median
@@ -110,9 +110,9 @@ class Show:
                 cells.append(figure.append_text(ratio(times[name].median / base)))
             table.add_row(str(rows), plan, *cells)
         totals = [sum(board.times(name, rows).median for rows in plans) for name in names]
-        cells = [Text(f"{totals[0] * 1e3:.1f}".ljust(len("000.0 ±00%")))]
+        cells = [Text(f"{_milliseconds(totals[0])}     ")]
         for total in totals[1:]:
-            cells.append(Text(f"{total * 1e3:.1f}     ").append_text(ratio(total / totals[0])))
+            cells.append(Text(f"{_milliseconds(total)}     ").append_text(ratio(total / totals[0])))
         table.add_section()
         table.add_row("all", "", *cells)
         self.console.print(table)
@@ -125,7 +125,11 @@ def ratio(value: float) -> Text:
 
 
 def _figure(seconds: float, spread: float) -> Text:
-    return Text(f"{seconds * 1e3:.1f} ").append(f"±{spread:3.0%}", "dim")
+    return Text(f"{_milliseconds(seconds)} ").append(f"±{spread:3.0%}", "dim")
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f}" if seconds < 0.1 else f"{seconds * 1e3:.0f}"
 
 
 def _side_by_side(drawn: Sequence[str], read: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -51,8 +51,14 @@ def time_contenders(setup: Setup, seconds: float, show: Show) -> None:
         f"How: one process per contender, {setup.threads} threads and float32 each, taking turns; "
         f"{board.rounds} rounds of every number of crops in a new random order. Times are medians "
         "± half the quartile distance; 1.50x means it took 1.5 times as long as gearshift. "
-        "A plan of 8+4(3) runs gear 8 full and gear 4 with 3 rows."
+        "A plan of 4x2+2(1) runs gear 4 twice and gear 2 with 1 row."
     )
+    if board.bystanders > 0.05:
+        show.line(
+            f"Other programs took {board.bystanders:.0%} of the machine meanwhile: "
+            "for figures to go by, repeat it on a quiet one.",
+            "bold yellow",
+        )
 
 
 def _measure(workers: Sequence[Worker], seconds: float, show: Show) -> Board:
