@@ -191,3 +191,14 @@ def test_precision_reaches_openvino(tmp_path: Path) -> None:
 def test_an_engine_that_does_not_exist() -> None:
     with pytest.raises(OptionError, match="does not exist; allowed: openvino, onnxruntime"):
         get_engine("tensorrt")
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_copies_made_for_the_engine_outlive_the_run(engine: str, tmp_path: Path) -> None:
+    """Large read-only inputs: memory given back too early is unmapped, and reading it crashes."""
+    executable = load(engine, ROW_SUMS, tmp_path).executable({"x": (200_000, 3)})
+    for seed in range(5):
+        x = whole((200_000, 3), seed)
+        x.flags.writeable = False
+        (y,) = executable.run([x])
+        np.testing.assert_array_equal(y[:, 0], x.sum(1))

@@ -100,11 +100,13 @@ class _CompiledIR(Executable):
         self._lock = threading.Lock()
 
     def run(self, feeds: Sequence[Array]) -> list[Array]:
+        # Kept until the run is over: a request points into an array and does not keep it alive.
+        tensors = [_as_tensor(self._network, index, feed) for index, feed in enumerate(feeds)]
         request = self._borrow()
         try:
             with engine_errors("openvino", "running", RuntimeError, ValueError):
-                for index, feed in enumerate(feeds):
-                    request.set_input_tensor(index, _as_tensor(self._network, index, feed))
+                for index, tensor in enumerate(tensors):
+                    request.set_input_tensor(index, tensor)
                 request.infer()
                 return [
                     np.array(request.get_output_tensor(index).data)
