@@ -39,17 +39,16 @@ def compile_all(models: OcrModels, threads: int, show: Show) -> None:
 def _with_atc(model: Path, show: Show) -> None:
     """Compiles through the command line, in a process of its own, as a person would."""
     shape = ",".join(map(str, (-1, *RECOGNISER_SHAPE)))
+    gears = ",".join(map(str, GEARS))
     first = [f"--model={model.name}", "--framework=5", f"--output={model.stem}"]
-    second = [
-        f"--input_shape=x:{shape}",
-        f"--dynamic_batch_size={','.join(map(str, GEARS))}",
-        "--soc_version=Ascend310P3",
-    ]
+    second = [f"--input_shape=x:{shape}", f"--dynamic_batch_size={gears}"]
+    third = ["--soc_version=Ascend310P3"]
     show.line(f"$ cd {model.parent}", "dim")
     show.line(f"$ atc {' '.join(map(_quoted, first))} \\", "bold")
-    show.line(f"      {' '.join(map(_quoted, second))}", "bold")
+    show.line(f"      {' '.join(map(_quoted, second))} \\", "bold")
+    show.line(f"      {' '.join(third)}", "bold")
     show.flush()
-    command = [sys.executable, "-m", "gearshift.cli.atc", *first, *second]
+    command = [sys.executable, "-m", "gearshift.cli.atc", *first, *second, *third]
     status = subprocess.run(command, cwd=model.parent, check=False).returncode
     if status:
         raise DemoError(f"atc ended with status {status}; what it says is above")
@@ -66,9 +65,9 @@ def _with_api(
     """Compiles through Python."""
     output = model.with_suffix(".om")
     row = ", ".join(map(str, shape))
-    call = f'>>> gearshift.compile("{model.name}", output="{output.name}", '
     show.line()
-    show.line(f'{call}input_shape={{"x": (-1, {row})}},', "bold")
+    show.line(f'>>> gearshift.compile("{model.name}", output="{output.name}",', "bold")
+    show.line(f'...                   input_shape={{"x": (-1, {row})}},', "bold")
     show.line(f"...                   dynamic_batch_size={list(gears)})", "bold")
     report = gearshift.compile(
         model,

@@ -100,7 +100,7 @@ class Show:
         table.add_column("crops", justify="right")
         table.add_column("plan", overflow="fold")
         for name in names:
-            table.add_column(f"{name}\nms", justify="right", no_wrap=True)
+            table.add_column(f"{name}\nms", justify="right")
         for rows, plan in plans.items():
             times = {name: board.times(name, rows) for name in names}
             base = times[ours].median
@@ -121,11 +121,11 @@ class Show:
 def ratio(value: float) -> Text:
     """How many times as long the other took, coloured by who won."""
     style = "green" if value > 1 + _CLEAR else "red" if value < 1 - _CLEAR else ""
-    return Text(f" {value:5.2f}x", style)
+    return Text(f" {value:.2f}x", style)
 
 
 def _figure(seconds: float, spread: float) -> Text:
-    return Text(f"{_milliseconds(seconds)} ").append(f"±{spread:3.0%}", "dim")
+    return Text(f"{_milliseconds(seconds)} ").append(f"±{spread:.0%}", "dim")
 
 
 def _milliseconds(seconds: float) -> str:
