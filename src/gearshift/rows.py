@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gearshift.errors import InputError
-from gearshift.gears.dispatch import Piece
+from gearshift.gears.dispatch import Piece, Plan
 from gearshift.tensors import Array, RowLayout, TensorSpec, format_shape
 
 
@@ -55,6 +55,62 @@ def cut(
         _pad(feed[start : start + piece.rows], piece.gear) if -1 in spec.shape else feed
         for spec, feed in zip(specs, feeds, strict=True)
     ]
+
+
+class Results:
+    """The outputs of one call while its pieces run, so that engines can write where rows belong.
+
+    Outputs whose rows lie along axis 0 are made once, in full, and each piece that is not padded
+    writes its part; the others are joined at the end.
+    """
+
+    def __init__(
+        self, layouts: Sequence[RowLayout | None], specs: Sequence[TensorSpec], plan: Plan
+    ) -> None:
+        self._layouts = layouts
+        self._plan = plan
+        self._wholes = [
+            np.empty((plan.rows * layout.inner, *spec.shape[1:]), spec.dtype.numpy)
+            if layout is not None and layout.axis == 0
+            else None
+            for layout, spec in zip(layouts, specs, strict=True)
+        ]
+        self._parts: list[list[Array]] = []
+
+    def targets(self, start: int, piece: Piece) -> list[Array | None]:
+        """Where the engine is to write the outputs of a piece whose first row is `start`."""
+        return [
+            None if piece.rows < piece.gear else self._place(index, start, piece)
+            for index in range(len(self._wholes))
+        ]
+
+    def add(self, start: int, piece: Piece, outputs: list[Array]) -> None:
+        """Takes what the engine gave; the real rows of a padded piece are copied."""
+        self._parts.append(outputs)
+        if piece.rows == piece.gear:
+            return
+        for index, output in enumerate(outputs):
+            place = self._place(index, start, piece)
+            if place is not None:
+                place[...] = output[: len(place)]
+
+    def finish(self) -> list[Array]:
+        """The outputs, once every piece was added."""
+        layouts = [
+            layout if whole is None else None
+            for layout, whole in zip(self._layouts, self._wholes, strict=True)
+        ]
+        joined = join(layouts, self._plan.pieces, self._parts)
+        return [
+            part if whole is None else whole
+            for part, whole in zip(joined, self._wholes, strict=True)
+        ]
+
+    def _place(self, index: int, start: int, piece: Piece) -> Array | None:
+        whole, layout = self._wholes[index], self._layouts[index]
+        if whole is None or layout is None:
+            return None
+        return whole[start * layout.inner : (start + piece.rows) * layout.inner]
 
 
 def join(

@@ -25,7 +25,7 @@ from gearshift.errors import ClosedError, GearError, InputError, OptionError
 from gearshift.gears.dispatch import Piece, Plan, Planner, default_costs
 from gearshift.gears.gear import Gear, GearSet, Mode
 from gearshift.options import Precision, SessionOptions
-from gearshift.rows import check_feeds, count_rows, cut, join
+from gearshift.rows import Results, check_feeds, count_rows, cut
 from gearshift.stats import Stats, StatsKeeper
 from gearshift.tensors import MBATCH_INPUT, Array, RowLayout, TensorSpec, dtype_named
 
@@ -223,17 +223,17 @@ class Session:
         return f"<gearshift.Session {self.manifest.source.file} gears={self.gears} {state}>"
 
     def _run_plan(self, plan: Plan, feeds: list[Array]) -> list[Array]:
-        results, start = [], 0
+        results, start = Results(self._layouts, self._outputs, plan), 0
         for piece in plan.pieces:
             executable = self._executable(self._gears.of_rows(piece.gear))
             cut_feeds = cut(self._gears.inputs, feeds, start, piece)
+            targets = results.targets(start, piece)
             began = time.perf_counter()
-            results.append(executable.run(cut_feeds))
+            outputs = executable.run(cut_feeds, targets)
             self._stats.count_piece(piece, time.perf_counter() - began)
+            results.add(start, piece, outputs)
             start += piece.rows
-        if not self.manifest.proof.separable:
-            return results[0]
-        return join(self._layouts, plan.pieces, results)
+        return results.finish()
 
     def _run_nothing(self, feeds: list[Array]) -> list[Array]:
         """Outputs for no rows: empty where they carry rows, else what any rows would give."""

@@ -202,3 +202,38 @@ def test_copies_made_for_the_engine_outlive_the_run(engine: str, tmp_path: Path)
         x.flags.writeable = False
         (y,) = executable.run([x])
         np.testing.assert_array_equal(y[:, 0], x.sum(1))
+
+
+TWINS = """
+model (float[N, 3] x) => (float[N, 3] same, float[N, 3] r, float[N, 3] r2, float[2] fixed)
+<float[2] c = {1, 2}>
+{
+  same = Identity (x)
+  r = Relu (x)
+  r2 = Identity (r)
+  fixed = Neg (c)
+}
+"""
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("given", ["all", "some", "none"])
+def test_outputs_are_written_where_they_are_wanted(engine: str, given: str, tmp_path: Path) -> None:
+    """Also outputs that are an input, one another or a constant, which engines like to alias."""
+    executable = load(engine, TWINS, tmp_path).executable({"x": (2, 3)})
+    for seed in range(3):
+        x = whole((2, 3), seed)
+        whole_result = np.full((4, 3), np.nan, np.float32)
+        into: list[Array | None] = [whole_result[1:3], np.empty((2, 3), "f4"), None, None]
+        if given == "all":
+            into[2:] = [np.empty((2, 3), "f4"), np.empty(2, "f4")]
+        outputs = executable.run([x], into if given != "none" else ())
+        expected = (x, np.maximum(x, 0), np.maximum(x, 0), [-1, -2])
+        for output, wanted in zip(outputs, expected, strict=True):
+            np.testing.assert_array_equal(output, wanted)
+        if given != "none":
+            assert all(o is t for o, t in zip(outputs, into, strict=True) if t is not None)
+            np.testing.assert_array_equal(whole_result[1:3], x)
+            assert np.isnan(whole_result[[0, 3]]).all(), "nothing is written beside it"
+        outputs[0][...] = 99
+        np.testing.assert_array_equal(x, whole((2, 3), seed), "the input is not the output")

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+import numpy as np
+
 from gearshift.errors import EngineError, GearshiftError
 from gearshift.options import Precision
 from gearshift.tensors import Array, DType, Shape, TensorSpec
@@ -83,15 +85,31 @@ class Executable(ABC):
     """A network ready to run at fixed input shapes. Safe to call from several threads."""
 
     @abstractmethod
-    def run(self, feeds: Sequence[Array]) -> list[Array]:
+    def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         """Runs once.
 
         Args:
             feeds: one C-contiguous array per network input, of exactly the executable's shapes.
+            into: where to write the outputs, one C-contiguous array of exactly its shape per
+                network output, None for one that is to be made; empty for all of them.
 
         Returns:
-            One array per network output, owned by the caller.
+            One array per network output, owned by the caller: those of `into` where given.
         """
+
+
+def place(made: Sequence[Array], into: Sequence[Array | None]) -> list[Array]:
+    """For engines that cannot write into a given array: what they made, copied where it belongs."""
+    if not into:
+        return list(made)
+    placed = []
+    for array, target in zip(made, into, strict=True):
+        if target is None:
+            placed.append(array)
+        else:
+            np.copyto(target, array, casting="no")
+            placed.append(target)
+    return placed
 
 
 class LoadedNetwork(ABC):

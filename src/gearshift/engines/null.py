@@ -19,6 +19,7 @@ from gearshift.engines.base import (
     Executable,
     LoadedNetwork,
     Network,
+    place,
 )
 from gearshift.tensors import Array, Shape
 
@@ -56,7 +57,7 @@ class _RowSums(Executable):
         self._shapes = [shapes[spec.name] for spec in network.inputs]
         self._carries = [-1 in spec.shape for spec in network.inputs]
 
-    def run(self, feeds: Sequence[Array]) -> list[Array]:
+    def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         assert [feed.shape for feed in feeds] == self._shapes, "the session fed a wrong shape"
         rows = [feed for feed, carries in zip(feeds, self._carries, strict=True) if carries]
         sums = sum(feed.reshape(len(feed), -1).astype(np.float64).sum(axis=1) for feed in rows)
@@ -67,4 +68,4 @@ class _RowSums(Executable):
             if -1 in spec.shape:
                 np.moveaxis(output, spec.shape.index(-1), -1)[...] = sums
             outputs.append(output)
-        return outputs
+        return place(outputs, into)

@@ -88,22 +88,41 @@ class UnoptimisedModel:
 class _LoadedSession(LoadedNetwork):
     def __init__(self, session: Any, network: Network, weights: Mapping[str, Any]) -> None:
         self._session = session
-        self._names = [spec.name for spec in network.inputs]
+        self._network = network
         self._weights = weights  # the session reads this memory and does not own it
 
     def executable(self, shapes: Mapping[str, Shape]) -> Executable:
-        return _SessionView(self._session, self._names)
+        return _SessionView(self._session, self._network)
 
 
 class _SessionView(Executable):
-    def __init__(self, session: Any, names: Sequence[str]) -> None:
+    def __init__(self, session: Any, network: Network) -> None:
         self._session = session
-        self._names = names
+        self._inputs = [spec.name for spec in network.inputs]
+        self._outputs = [spec.name for spec in network.outputs]
 
-    def run(self, feeds: Sequence[Array]) -> list[Array]:
+    def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         with engine_errors("onnxruntime", "running", *_FOREIGN):
-            named = dict(zip(self._names, feeds, strict=True))
+            if any(target is not None for target in into):
+                return self._run_into(feeds, into)
+            named = dict(zip(self._inputs, feeds, strict=True))
             return [np.asarray(output) for output in self._session.run(None, named)]
+
+    def _run_into(self, feeds: Sequence[Array], into: Sequence[Array | None]) -> list[Array]:
+        binding = self._session.io_binding()
+        for name, feed in zip(self._inputs, feeds, strict=True):
+            binding.bind_cpu_input(name, feed)
+        for name, target in zip(self._outputs, into, strict=True):
+            if target is None:
+                binding.bind_output(name, "cpu")
+            else:
+                address = target.ctypes.data
+                binding.bind_output(name, "cpu", 0, target.dtype.type, target.shape, address)
+        self._session.run_with_iobinding(binding)
+        return [
+            np.array(made.numpy()) if target is None else target
+            for made, target in zip(binding.get_outputs(), into, strict=True)
+        ]
 
 
 _PROVIDERS = ["CPUExecutionProvider"]

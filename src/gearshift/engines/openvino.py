@@ -96,25 +96,34 @@ class _CompiledIR(Executable):
     def __init__(self, compiled: Any, network: Network) -> None:
         self._compiled = compiled
         self._network = network
+        self._shapes = [tuple(output.shape) for output in compiled.outputs]
         self._idle: list[Any] = []
         self._lock = threading.Lock()
 
-    def run(self, feeds: Sequence[Array]) -> list[Array]:
+    def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         # Kept until the run is over: a request points into an array and does not keep it alive.
         tensors = [_as_tensor(self._network, index, feed) for index, feed in enumerate(feeds)]
+        outputs = self._targets(into)
         request = self._borrow()
         try:
             with engine_errors("openvino", "running", RuntimeError, ValueError):
                 for index, tensor in enumerate(tensors):
                     request.set_input_tensor(index, tensor)
+                for index, output in enumerate(outputs):
+                    request.set_output_tensor(index, ov.Tensor(output, shared_memory=True))
                 request.infer()
-                return [
-                    np.array(request.get_output_tensor(index).data)
-                    for index in range(len(self._network.outputs))
-                ]
+                return outputs
         finally:
             with self._lock:
                 self._idle.append(request)
+
+    def _targets(self, into: Sequence[Array | None]) -> list[Array]:
+        """An array for each output. A request must never keep one of an earlier run."""
+        given = into or [None] * len(self._shapes)
+        return [
+            np.empty(shape, spec.dtype.numpy) if target is None else target
+            for shape, spec, target in zip(self._shapes, self._network.outputs, given, strict=True)
+        ]
 
     def _borrow(self) -> Any:
         with self._lock:

@@ -18,6 +18,7 @@ from gearshift.engines.base import (
     LoadedNetwork,
     Network,
     engine_errors,
+    place,
 )
 from gearshift.tensors import Array, Shape
 
@@ -63,7 +64,8 @@ class _LoadedReference(LoadedNetwork, Executable):
     def executable(self, shapes: Mapping[str, Shape]) -> Executable:
         return self
 
-    def run(self, feeds: Sequence[Array]) -> list[Array]:
+    def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         with engine_errors("reference", "running", *_FOREIGN):
             named = dict(zip(self._names, feeds, strict=True))
-            return [np.array(output) for output in self._evaluator.run(None, named)]
+            made = [np.array(output) for output in self._evaluator.run(None, named)]
+        return place(made, into)
