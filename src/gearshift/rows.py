@@ -132,7 +132,12 @@ def join(
 
 
 def _check_feed(spec: TensorSpec, value: object) -> Array:
-    array: Array = np.asarray(value)
+    try:
+        array: Array = np.asarray(value)
+    except ValueError as error:
+        raise InputError(
+            f"input {spec.name!r} is not an array: {error}. Its rows must all have the same shape."
+        ) from error
     if array.dtype != spec.dtype.numpy:
         raise InputError(
             f"input {spec.name!r} is {array.dtype}; the model takes {spec.dtype.name}. "

@@ -6,28 +6,30 @@ with gearshift.load("rec.om") as model:
 
 from __future__ import annotations
 
+import operator
 import os
-import statistics
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Final
 
 import numpy as np
 
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
-from gearshift.engines.base import Constant, EngineOptions, Executable, LoadedNetwork, Network
-from gearshift.engines.registry import get_engine
+from gearshift.engines.base import Executable, LoadedNetwork
 from gearshift.errors import ClosedError, GearError, InputError, OptionError
 from gearshift.gears.dispatch import Piece, Plan, Planner, default_costs
-from gearshift.gears.gear import Gear, GearSet, Mode
-from gearshift.options import Precision, SessionOptions
+from gearshift.gears.gear import Gear
+from gearshift.opening import gear_set, load_network, output_specs
+from gearshift.options import SessionOptions
 from gearshift.rows import Results, check_feeds, count_rows, cut
 from gearshift.stats import Stats, StatsKeeper
 from gearshift.tensors import MBATCH_INPUT, Array, RowLayout, TensorSpec, dtype_named
+
+_WORKER: Final = "gearshift-session"
 
 
 def load(
@@ -81,11 +83,12 @@ class Session:
         costs = options.costs or default_costs(self._gears.sizes)
         self._planner = Planner(self._checked_costs(costs))
         self.engine = options.engine or self.manifest.topologies[0].engine
-        self._loaded: LoadedNetwork | None = _load_network(artifact, self.engine, options)
+        self._loaded: LoadedNetwork | None = load_network(artifact, self.engine, options.threads)
         self._executables: dict[int, Executable] = {}
         self._stats = StatsKeeper()
-        self._lock = threading.RLock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Condition()
+        self._calls = 0  # made and not yet come to their end
+        self._worker: ThreadPoolExecutor | None = None
         self._closing = False
         for gear in self._gears.sizes if options.preload is True else options.preload or ():
             self._executable(self._gears.of_rows(gear))
@@ -111,6 +114,7 @@ class Session:
         Raises:
             GearError: the model is not separable and `rows` is not one of its gears.
         """
+        rows = _whole(rows, "a number of rows")
         if rows < 0:
             raise InputError(f"cannot plan {rows} rows: give 0 or more.")
         if self.manifest.proof.separable:
@@ -142,6 +146,35 @@ class Session:
             EngineError: the engine failed.
             ClosedError: the session is closed.
         """
+        self._begin()
+        try:
+            return self._run(inputs, gear)
+        finally:
+            self._end()
+
+    def run_async(
+        self, inputs: Mapping[str, Any], *, gear: int | None = None
+    ) -> Future[dict[str, Array]]:
+        """`run` on a worker; calls run one after the other, in the order they were made.
+
+        The arrays are not copied: leave them as they are until the future is done.
+        """
+        with self._lock:
+            self._begin()
+            if self._worker is None:
+                # One worker: a run already takes all of the session's threads.
+                self._worker = ThreadPoolExecutor(1, thread_name_prefix=_WORKER)
+            future = self._worker.submit(self._run, inputs, gear)
+        # Whichever way it ends, cancelled included, it is a call that has come to its end.
+        future.add_done_callback(lambda _: self._end())
+        return future
+
+    def _run(self, inputs: Mapping[str, Any], gear: int | None) -> dict[str, Array]:
+        if not isinstance(inputs, Mapping):
+            raise InputError(
+                f"run takes a mapping of input name to array, got {type(inputs).__name__}; "
+                f"give {{{self._gears.inputs[0].name!r}: array}}."
+            )
         inputs = dict(inputs)
         gear = _one_gear(gear, inputs.pop(MBATCH_INPUT, None))
         feeds = check_feeds(self._gears.inputs, inputs)
@@ -151,23 +184,11 @@ class Session:
         self._stats.count_call()
         return {spec.name: result for spec, result in zip(self._outputs, results, strict=True)}
 
-    def run_async(
-        self, inputs: Mapping[str, Any], *, gear: int | None = None
-    ) -> Future[dict[str, Array]]:
-        """`run` on a worker; calls run one after the other, in the order they were made."""
-        with self._lock:
-            if self._closing:
-                raise _closed()
-            if self._pool is None:
-                # One worker: a run already takes all of the session's threads.
-                self._pool = ThreadPoolExecutor(1, thread_name_prefix="gearshift")
-            return self._pool.submit(self.run, inputs, gear=gear)
-
     def tune(self, seconds: float = 2.0) -> dict[int, float]:
         """Measures what one run of each gear costs here and plans by it from now on.
 
         Builds every gear. The gears are timed in turn, round after round, at least three times, and
-        each one's lower quartile is kept, so that a moment's disturbance does not count.
+        each one's least time is kept: what disturbs a run only ever makes it longer.
 
         Args:
             seconds: about how long to measure.
@@ -175,17 +196,11 @@ class Session:
         Returns:
             Seconds per run of each gear.
         """
-        samples: dict[int, list[float]] = {size: [] for size in self.gears}
-        feeds = {gear: self._zeros(gear) for gear in self._gears}
-        for gear in self._gears:
-            self._executable(gear).run(feeds[gear])
-        end = time.perf_counter() + seconds
-        while min(map(len, samples.values())) < 3 or time.perf_counter() < end:
-            for gear in self._gears:
-                start = time.perf_counter()
-                self._executable(gear).run(feeds[gear])
-                samples[gear.rows].append(time.perf_counter() - start)
-        costs = {size: statistics.quantiles(times, n=4)[0] for size, times in samples.items()}
+        self._begin()
+        try:
+            costs = self._measure(seconds)
+        finally:
+            self._end()
         self._planner = Planner(costs)
         return costs
 
@@ -194,18 +209,18 @@ class Session:
         return self._stats.snapshot()
 
     def close(self) -> None:
-        """Gives everything back. Calls already made come to their end; later ones fail."""
+        """Gives everything back. Calls already made come to their end first; later ones fail.
+
+        From a future's own callback it returns at once, and the last call gives everything back.
+        """
         with self._lock:
             self._closing = True
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown()
-        with self._lock:
-            loaded, self._loaded = self._loaded, None
-            self._executables.clear()
-        if loaded is not None:
-            loaded.close()
-            self._artifact.close()
+            if self._worker is not None:
+                self._worker.shutdown(wait=False)
+            if not threading.current_thread().name.startswith(_WORKER):
+                self._lock.wait_for(lambda: self._calls == 0)
+            if self._calls == 0:
+                self._release()
 
     def __enter__(self) -> Session:
         return self
@@ -222,6 +237,39 @@ class Session:
         state = "closed" if self._loaded is None else self.engine
         return f"<gearshift.Session {self.manifest.source.file} gears={self.gears} {state}>"
 
+    def _measure(self, seconds: float) -> dict[int, float]:
+        samples: dict[int, list[float]] = {size: [] for size in self.gears}
+        feeds = {gear: self._ones(gear) for gear in self._gears}
+        for gear in self._gears:
+            self._executable(gear).run(feeds[gear])
+        end = time.perf_counter() + seconds
+        while min(map(len, samples.values())) < 3 or time.perf_counter() < end:
+            for gear in self._gears:
+                start = time.perf_counter()
+                self._executable(gear).run(feeds[gear])
+                samples[gear.rows].append(time.perf_counter() - start)
+        return {size: min(times) for size, times in samples.items()}
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._closing:
+                raise ClosedError("the session is closed; load the model again to run it.")
+            self._calls += 1
+
+    def _end(self) -> None:
+        with self._lock:
+            self._calls -= 1
+            self._lock.notify_all()
+            if self._closing and self._calls == 0:
+                self._release()
+
+    def _release(self) -> None:
+        self._executables.clear()
+        if self._loaded is not None:
+            self._loaded.close()
+            self._loaded = None
+            self._artifact.close()
+
     def _run_plan(self, plan: Plan, feeds: list[Array]) -> list[Array]:
         results, start = Results(self._layouts, self._outputs, plan), 0
         for piece in plan.pieces:
@@ -237,7 +285,6 @@ class Session:
 
     def _run_nothing(self, feeds: list[Array]) -> list[Array]:
         """Outputs for no rows: empty where they carry rows, else what any rows would give."""
-        self._network()
         smallest = min(self._gears, key=lambda gear: gear.rows)
         shapes = self.manifest.gears[self._gears.gears.index(smallest)].outputs
         outputs: list[Array] = []
@@ -249,10 +296,10 @@ class Session:
                 outputs.append(np.zeros(shape, self._outputs[index].dtype.numpy))
                 continue
             if shared is None:
-                zeros = self._zeros(smallest)
+                ones = self._ones(smallest)
                 given = [
-                    zero if -1 in spec.shape else feed
-                    for spec, zero, feed in zip(self._gears.inputs, zeros, feeds, strict=True)
+                    one if -1 in spec.shape else feed
+                    for spec, one, feed in zip(self._gears.inputs, ones, feeds, strict=True)
                 ]
                 shared = self._executable(smallest).run(given)
             outputs.append(shared[index])
@@ -279,19 +326,16 @@ class Session:
         if found is not None:
             return found
         with self._lock:
-            network = self._network()
+            if self._loaded is None:
+                raise ClosedError("the session is closed; load the model again to run it.")
             if gear.rows not in self._executables:
-                self._executables[gear.rows] = network.executable(self._gears.shapes(gear))
+                self._executables[gear.rows] = self._loaded.executable(self._gears.shapes(gear))
             return self._executables[gear.rows]
 
-    def _network(self) -> LoadedNetwork:
-        if self._loaded is None:
-            raise _closed()
-        return self._loaded
-
-    def _zeros(self, gear: Gear) -> list[Array]:
+    def _ones(self, gear: Gear) -> list[Array]:
+        """Feeds that run on most models: they divide anything, and most tables have a row 1."""
         shapes = self._gears.shapes(gear)
-        return [np.zeros(shapes[spec.name], spec.dtype.numpy) for spec in self._gears.inputs]
+        return [np.ones(shapes[spec.name], spec.dtype.numpy) for spec in self._gears.inputs]
 
     def _checked_costs(self, costs: Mapping[int, float]) -> Mapping[int, float]:
         if set(costs) != set(self.gears):
@@ -302,58 +346,23 @@ class Session:
         return costs
 
 
-def gear_set(manifest: Manifest) -> GearSet:
-    """The gears of an artifact."""
-    mode: Mode = "batch"
-    inputs = tuple(
-        TensorSpec(record.name, dtype_named(record.dtype), record.shape)
-        for record in manifest.inputs
-    )
-    return GearSet(mode, tuple(Gear(record.values) for record in manifest.gears), inputs)
-
-
-def output_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
-    """The outputs of an artifact."""
-    return tuple(
-        TensorSpec(record.name, dtype_named(record.dtype), record.shape)
-        for record in manifest.outputs
-    )
-
-
-def _load_network(artifact: Artifact, engine: str, options: SessionOptions) -> LoadedNetwork:
-    manifest = artifact.manifest
-    topologies = {record.engine: record for record in manifest.topologies}
-    runner = get_engine(engine)
-    if engine not in topologies:
-        raise OptionError(
-            f"engine={engine!r} cannot run {artifact.path.name!r}: it was compiled for "
-            f"{', '.join(topologies)}. Choose one of these, or compile it again."
-        )
-    network = Network(
-        topology=artifact.topology(topologies[engine].part),
-        pool=artifact.pool,
-        constants=tuple(
-            Constant(record.name, dtype_named(record.dtype), record.shape, record.offset)
-            for record in manifest.constants
-        ),
-        inputs=gear_set(manifest).inputs,
-        outputs=output_specs(manifest),
-    )
-    precision = cast(Precision, topologies[engine].precision)
-    return runner.load(network, EngineOptions(precision, options.threads))
-
-
-def _closed() -> ClosedError:
-    return ClosedError("the session is closed; load the model again to run it.")
-
-
-def _one_gear(gear: int | None, shape_data: Any) -> int | None:
+def _one_gear(gear: object, shape_data: object) -> int | None:
     """The gear asked for, in either of its two spellings."""
+    asked = None if gear is None else _whole(gear, "a gear")
     if shape_data is None:
-        return gear
-    values = np.asarray(shape_data).reshape(-1)
-    if values.size != 1 or values.dtype.kind not in "iu":
-        raise InputError(f"{MBATCH_INPUT} takes one whole number, the gear; got {shape_data!r}.")
-    if gear is not None and gear != int(values[0]):
-        raise GearError(f"gear={gear} and {MBATCH_INPUT}={int(values[0])} differ: give one.")
-    return int(values[0])
+        return asked
+    try:
+        (value,) = np.asarray(shape_data).reshape(-1)
+    except ValueError:
+        value = shape_data
+    fed = _whole(value, f"one value of {MBATCH_INPUT}")
+    if asked not in (None, fed):
+        raise GearError(f"gear={asked} and {MBATCH_INPUT}={fed} differ: give one.")
+    return fed
+
+
+def _whole(value: object, what: str) -> int:
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{value!r} is not {what}, which is one whole number.") from None

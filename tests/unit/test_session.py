@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 import gearshift
 from artifacts import X, null_artifact
 from gearshift.artifact.manifest import InputRecord, OutputRecord
+from gearshift.engines.base import EngineOptions, Executable, LoadedNetwork, Network
+from gearshift.engines.null import NullEngine
 from gearshift.errors import ClosedError, GearError, InputError, OptionError
-from gearshift.tensors import Array
+from gearshift.tensors import Array, Shape
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,10 @@ def test_more_rows_than_the_gear_asked_for(model: gearshift.Session) -> None:
         ({"x": rows(2)[:, :2]}, r"has shape \[2, 2\]; the model takes \[-1, 3\]"),
         ({"x": rows(2)[0]}, r"has shape \[3\]"),
         ({"x": np.float32(1)}, r"has shape \[\]"),
+        ({"x": [[1, 2, 3], [4]]}, "is not an array"),
+        ({"x": None}, "is object"),
+        (None, "takes a mapping"),
+        (rows(1), "takes a mapping of input name to array, got ndarray"),
     ],
 )
 def test_what_does_not_fit_is_named(
@@ -94,6 +101,18 @@ def test_what_does_not_fit_is_named(
 ) -> None:
     with pytest.raises(InputError, match=words):
         model.run(inputs)
+
+
+@pytest.mark.parametrize("gear", [8.0, "8", [8, 4], None])
+def test_a_gear_is_a_whole_number(model: gearshift.Session, gear: object) -> None:
+    if gear is None:
+        assert model.run({"x": rows(3)}, gear=np.int64(8))["y"].shape == (3, 2)  # type: ignore
+        assert all(type(size) is int for size in model.stats().gears)
+        return
+    with pytest.raises(InputError, match="one whole number"):
+        model.run({"x": rows(3)}, gear=gear)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="one whole number"):
+        model.plan(gear)  # type: ignore[arg-type]
 
 
 def test_strided_and_read_only_arrays_are_fine(model: gearshift.Session) -> None:
@@ -248,6 +267,66 @@ def test_closed_is_closed(tmp_path: Path) -> None:
     with pytest.raises(ClosedError):
         model.run_async({"x": rows(1)})
     assert "closed" in repr(model)
+
+
+class Slow(NullEngine):
+    """A null engine whose runs wait for a word."""
+
+    started, go = threading.Event(), threading.Event()
+
+    def load(self, network: Network, options: EngineOptions) -> LoadedNetwork:
+        loaded = super().load(network, options)
+
+        class Waiting(LoadedNetwork):
+            def executable(self, shapes: Mapping[str, Shape]) -> Executable:
+                executable = loaded.executable(shapes)
+                run = executable.run
+
+                def slow(feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
+                    Slow.started.set()
+                    assert Slow.go.wait(10)
+                    return run(feeds, into)
+
+                executable.run = slow  # type: ignore[method-assign]
+                return executable
+
+        return Waiting()
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> gearshift.Session:
+    monkeypatch.setattr("gearshift.opening.get_engine", lambda _: Slow())
+    Slow.started.clear()
+    Slow.go.clear()
+    return gearshift.load(null_artifact(tmp_path))
+
+
+def test_closing_waits_for_a_run_in_another_thread(slow: gearshift.Session) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(slow.run, {"x": rows(20)})  # several pieces
+        assert Slow.started.wait(10)
+        closing = pool.submit(slow.close)
+        with pytest.raises(TimeoutError):
+            closing.result(timeout=0.05)
+        Slow.go.set()
+        np.testing.assert_array_equal(running.result(timeout=10)["y"], sums(rows(20)))
+        closing.result(timeout=10)
+    with pytest.raises(ClosedError):
+        slow.run({"x": rows(1)})
+
+
+def test_closing_from_a_callback_and_after_a_cancel(slow: gearshift.Session) -> None:
+    first = slow.run_async({"x": rows(1)})
+    second = slow.run_async({"x": rows(2)})
+    third = slow.run_async({"x": rows(3)})
+    first.add_done_callback(lambda _: slow.close())
+    assert Slow.started.wait(10)
+    assert second.cancel()
+    Slow.go.set()
+    np.testing.assert_array_equal(third.result(timeout=10)["y"], sums(rows(3)))
+    slow.close()
+    with pytest.raises(ClosedError):
+        slow.run_async({"x": rows(1)})
 
 
 def test_preload_names_must_be_gears(tmp_path: Path) -> None:

@@ -130,6 +130,8 @@ class Engine(ABC):
     package: ClassVar[str]
     """The distribution that has to be installed."""
     precisions: ClassVar[tuple[Precision, ...]] = ("f32",)
+    is_narrow: ClassVar[bool] = False
+    """Whether it computes float64 in float32 and wide integers in fewer bits, without a word."""
 
     @abstractmethod
     def version(self) -> str:

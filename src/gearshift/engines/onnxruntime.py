@@ -6,11 +6,16 @@ docs/adr/0004-engines.md), so an executable is only a view of it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+
+# A library that is asked to run a model does not report home; who wants that sets the variable.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
@@ -65,6 +70,9 @@ class OnnxRuntimeEngine(Engine):
                 for constant in network.constants
             }
             settings = _options(options, optimise=True)
+            # Weights come from the pool alone: a topology that names any other file is refused,
+            # because in a folder that cannot exist no file does.
+            settings.add_session_config_entry(_WEIGHTS_FOLDER, os.devnull)
             if weights:
                 settings.add_external_initializers(list(weights), list(weights.values()))
             session = ort.InferenceSession(network.topology, settings, _PROVIDERS)
@@ -126,6 +134,7 @@ class _SessionView(Executable):
 
 
 _PROVIDERS = ["CPUExecutionProvider"]
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 def _options(options: EngineOptions, *, optimise: bool) -> Any:

@@ -40,6 +40,7 @@ class OpenVINOEngine(Engine):
     name: ClassVar[str] = "openvino"
     package: ClassVar[str] = "openvino"
     precisions: ClassVar[tuple[Precision, ...]] = ("f32", "f16", "bf16")
+    is_narrow: ClassVar[bool] = True
 
     def version(self) -> str:
         """OpenVINO's version, without the build number."""
@@ -71,8 +72,10 @@ class _LoadedIR(LoadedNetwork):
         self._model = model
         self._network = network  # its pool is what the constants point into
         self._config = {
-            # Left to itself, OpenVINO computes in bf16 on CPUs that have it.
+            # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
+            # activations that meet int8 weights.
             "INFERENCE_PRECISION_HINT": options.precision,
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
             "INFERENCE_NUM_THREADS": options.thread_count,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,

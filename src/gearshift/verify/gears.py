@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gearshift.engines.base import Engine, EngineOptions, Executable, Network
+from gearshift.errors import EngineError, VerificationError
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.tensors import Array, RowLayout
 from gearshift.verify.equivalence import Difference, Reference, check_gear, differences
@@ -84,12 +85,22 @@ class Verification:
                 shapes = self.gears.shapes(gear)
                 feeds = self.samples.feeds(shapes, _SEED)
                 if gear not in expected:
-                    expected[gear] = self.reference.outputs(feeds)
+                    expected[gear] = self._expected(feeds)
                 start = time.perf_counter()
                 executable = loaded.executable(shapes)
                 built = time.perf_counter() - start
                 yield self._check(engine.name, gear, executable, feeds, expected[gear], built)
             loaded.close()
+
+    def _expected(self, feeds: Sequence[Array]) -> list[Array]:
+        try:
+            return self.reference.outputs(feeds)
+        except EngineError as error:
+            raise VerificationError(
+                f"the model as it came does not run on the inputs it is verified on: "
+                f"{error.message}. If they were made up, give rows that it was made for "
+                "(sample_inputs=, --sample NAME=FILE.npy)."
+            ) from error
 
     def _check(
         self,

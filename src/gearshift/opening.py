@@ -1,0 +1,61 @@
+"""From an artifact to what a session runs: its gears, its outputs, its network on an engine."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from gearshift.artifact.manifest import Manifest
+from gearshift.artifact.reader import Artifact
+from gearshift.engines.base import Constant, EngineOptions, LoadedNetwork, Network
+from gearshift.engines.registry import get_engine
+from gearshift.errors import OptionError
+from gearshift.gears.gear import Gear, GearSet, Mode
+from gearshift.options import Precision
+from gearshift.tensors import TensorSpec, dtype_named
+
+
+def gear_set(manifest: Manifest) -> GearSet:
+    """The gears of an artifact."""
+    mode: Mode = "batch"
+    inputs = tuple(
+        TensorSpec(record.name, dtype_named(record.dtype), record.shape)
+        for record in manifest.inputs
+    )
+    return GearSet(mode, tuple(Gear(record.values) for record in manifest.gears), inputs)
+
+
+def output_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
+    """The outputs of an artifact."""
+    return tuple(
+        TensorSpec(record.name, dtype_named(record.dtype), record.shape)
+        for record in manifest.outputs
+    )
+
+
+def load_network(artifact: Artifact, engine: str, threads: int | None) -> LoadedNetwork:
+    """The artifact's network on that engine, over the artifact's own weights.
+
+    Raises:
+        OptionError: there is no such engine, or the artifact was not compiled for it.
+        EngineError: it is not installed, or refused the network.
+    """
+    manifest = artifact.manifest
+    topologies = {record.engine: record for record in manifest.topologies}
+    runner = get_engine(engine)
+    if engine not in topologies:
+        raise OptionError(
+            f"engine={engine!r} cannot run {artifact.path.name!r}: it was compiled for "
+            f"{', '.join(topologies)}. Choose one of these, or compile it again."
+        )
+    network = Network(
+        topology=artifact.topology(topologies[engine].part),
+        pool=artifact.pool,
+        constants=tuple(
+            Constant(record.name, dtype_named(record.dtype), record.shape, record.offset)
+            for record in manifest.constants
+        ),
+        inputs=gear_set(manifest).inputs,
+        outputs=output_specs(manifest),
+    )
+    precision = cast(Precision, topologies[engine].precision)
+    return runner.load(network, EngineOptions(precision, threads))
