@@ -6,15 +6,18 @@ another module, or one below that does nothing but call a few of them.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gearshift import recording
 from gearshift._version import __version__
+from gearshift.analysis.exactness import wide_arithmetic
 from gearshift.analysis.memory import (
     check_memory,
     weight_bytes,
@@ -22,8 +25,9 @@ from gearshift.analysis.memory import (
 from gearshift.artifact.manifest import Manifest, ProofRecord, TopologyRecord
 from gearshift.artifact.writer import write_artifact
 from gearshift.engines.base import Engine, EngineOptions, Network
-from gearshift.engines.registry import PREFERRED, get_engine, is_installed
+from gearshift.engines.registry import PREFERRED, get_engine
 from gearshift.errors import (
+    ArtifactError,
     EngineError,
     OptionError,
     OptionErrors,
@@ -38,6 +42,8 @@ from gearshift.verify.equivalence import TOLERANCES
 from gearshift.verify.gears import GearCheck, Verification
 from gearshift.verify.reference import choose_reference
 from gearshift.verify.samples import Samples
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -126,14 +132,18 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
     Raises what `compile` raises.
     """
     began = time.perf_counter()
+    on_progress = _logged(on_progress)
     _check_options(options)
     found = find_out(options, on_progress)
+    for repair in found.repairs:
+        _LOG.info("repaired: %s", repair)
+    _LOG.info("rows: %s, %s", found.proof.verdict, found.proof.reason)
     memory_warnings = check_memory(
         found.memory, weight_bytes(found.program), limit=options.memory_limit
     )
-    with tempfile.TemporaryDirectory(prefix="gearshift-", ignore_cleanup_errors=True) as folder:
-        staged = stage(found.program, Path(folder))
-        topologies, left_out = _lower(staged, options, on_progress)
+    with _staging_folder() as folder:
+        staged = stage(found.program, folder)
+        topologies, left_out = _lower(staged, options, found, on_progress)
         checks = _verification(options, found, staged).run(
             _networks(staged, topologies, found),
             lambda done, total: on_progress("running every gear", done, total),
@@ -141,9 +151,10 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
         proof = recording.proof_record(
             found.proof, checks, content_with_test=options.separability == "tested"
         )
+        for check in checks:
+            _LOG.info("gear %s on %s: %s", check.gear, check.engine, check.differences)
         warnings = (
             *advise_batch_sizes(options.dynamic_batch_size),
-            *memory_warnings,
             *left_out,
             *_warn_of_rows(proof),
         )
@@ -152,9 +163,42 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
         parts = {engine.name: topology for engine, topology in topologies.items()}
         nbytes = write_artifact(options.artifact, manifest, parts, staged.pool)
     seconds = time.perf_counter() - began
+    # What is said of this machine's memory is for now and here; the artifact does not carry it.
+    warnings = (*memory_warnings, *warnings)
+    for warning in warnings:
+        _LOG.warning("%s", warning)
     return CompileReport(
         options.artifact, nbytes, manifest, checks, found.repairs, warnings, seconds
     )
+
+
+@contextmanager
+def _staging_folder() -> Iterator[Path]:
+    """A temporary folder; a disk that is full is the user's to clear, not a crash."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="gearshift-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    except BrokenPipeError:  # whoever listened to the progress is gone; no disk is full
+        raise
+    except OSError as error:
+        raise ArtifactError(
+            f"the model cannot be laid out in {tempfile.gettempdir()!r}: "
+            f"{error.strerror or error}. It takes about three times the model's size there; "
+            "free some space, or set TMPDIR to another folder."
+        ) from error
+
+
+def _logged(on_progress: OnProgress) -> OnProgress:
+    seen: set[str] = set()
+
+    def report(step: str, done: int, total: int) -> None:
+        if step not in seen:
+            seen.add(step)
+            _LOG.info("%s", step)
+        _LOG.debug("%s: %d of %d", step, done, total)
+        on_progress(step, done, total)
+
+    return report
 
 
 def _verification(options: CompileOptions, found: Findings, staged: Staged) -> Verification:
@@ -224,35 +268,37 @@ def _check_options(options: CompileOptions) -> None:
 
 
 def _lower(
-    staged: Staged, options: CompileOptions, on_progress: OnProgress
+    staged: Staged, options: CompileOptions, found: Findings, on_progress: OnProgress
 ) -> tuple[dict[Engine, bytes], list[str]]:
     """Each engine's topology, first choice first, and a warning for each engine left out."""
     asked = (options.engine,) if options.engine else PREFERRED
-    topologies, left_out = {}, []
+    wide = wide_arithmetic(found.program, found.facts)
+    topologies, warnings = {}, []
     for index, name in enumerate(asked):
         on_progress("handing the network to the engines", index, len(asked))
-        if not options.engine and not is_installed(name):
-            left_out.append(f"engine {name} is not installed, so the artifact cannot run on it.")
-            continue
-        engine = get_engine(name)
-        if options.precision not in engine.precisions:
-            refusal = (
-                f"engine {name} cannot compute in {options.precision}, only in "
-                f"{', '.join(engine.precisions)}"
-            )
-            if options.engine:
-                raise OptionError(f"{refusal}. Choose another engine or precision.")
-            left_out.append(f"{refusal}, so the artifact cannot run on it.")
-            continue
         try:
+            engine = get_engine(name)
+            _check_precision(engine, options.precision)
+            if engine.is_narrow and wide:
+                narrowed = f"{wide}, which {name} does in fewer bits"
+                if not options.engine:
+                    raise EngineError(narrowed)
+                warnings.append(f"{narrowed}; it was asked for by name, so check its numbers.")
             topologies[engine] = engine.lower(staged.model, staged.pool)
         except EngineError as error:
             if options.engine:
                 raise
-            left_out.append(f"{error.message} The artifact cannot run on {name}.")
+            warnings.append(f"the artifact cannot run on {name}: {error.message}")
     if not topologies:
-        raise EngineError("no engine takes this model: " + " ".join(left_out))
-    return topologies, left_out
+        raise EngineError("no engine takes this model: " + " ".join(warnings))
+    return topologies, warnings
+
+
+def _check_precision(engine: Engine, precision: Precision) -> None:
+    if precision not in engine.precisions:
+        raise EngineError(
+            f"{engine.name} cannot compute in {precision}, only in {', '.join(engine.precisions)}."
+        )
 
 
 def _networks(

@@ -237,3 +237,16 @@ def test_outputs_are_written_where_they_are_wanted(engine: str, given: str, tmp_
             assert np.isnan(whole_result[[0, 3]]).all(), "nothing is written beside it"
         outputs[0][...] = 99
         np.testing.assert_array_equal(x, whole((2, 3), seed), "the input is not the output")
+
+
+def test_onnxruntime_reads_no_file_that_a_topology_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hostile artifact could name any file below the working folder as its weights."""
+    program = program_from_text(MIXED)
+    staged = stage(program, tmp_path)
+    topology = get_engine("onnxruntime").lower(staged.model, staged.pool)
+    monkeypatch.chdir(tmp_path)  # where a file of that very name lies
+    network = Network(topology, staged.map_pool(), (), program.inputs, program.outputs)
+    with pytest.raises(EngineError, match="onnxruntime failed while reading the network"):
+        get_engine("onnxruntime").load(network, EngineOptions())
