@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gearshift import recording
 from gearshift._version import __version__
@@ -34,6 +36,7 @@ from gearshift.errors import (
 )
 from gearshift.findings import Findings, OnProgress, find_out
 from gearshift.gears.checks import advise_batch_sizes, check_batch_inputs, check_gear_list
+from gearshift.gears.parse import parse_batch_sizes, parse_input_shape
 from gearshift.options import CompileOptions, Precision, Separability
 from gearshift.passes.baked_batch import Repair
 from gearshift.staging import Staged, stage
@@ -73,8 +76,8 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
     model: str | os.PathLike[str],
     *,
     output: str | os.PathLike[str],
-    dynamic_batch_size: Sequence[int],
-    input_shape: Mapping[str, Sequence[int]] | None = None,
+    dynamic_batch_size: Sequence[int] | str,
+    input_shape: Mapping[str, Sequence[int]] | str | None = None,
     engine: str | None = None,
     precision: Precision = "f32",
     separability: Separability = "proved",
@@ -89,9 +92,10 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
     Args:
         model: the ONNX file; its external data is found beside it.
         output: where the artifact goes; ``.om`` is appended if it is not there.
-        dynamic_batch_size: the gears, 2 to 100 batch sizes; their order is kept.
+        dynamic_batch_size: the gears, 2 to 100 batch sizes; their order is kept. Also as text, as
+            on the command line: ``"1,2,4,8"``.
         input_shape: shapes by input name, -1 at axis 0 where the gear decides. Inputs that are not
-            listed keep the model's own shape.
+            listed keep the model's own shape. Also as text: ``"x:-1,3,48,320"``.
         engine: ``"openvino"`` or ``"onnxruntime"``; None makes the artifact for both.
         precision: what float32 networks are computed in: ``"f32"``, ``"f16"`` or ``"bf16"``.
         separability: what it takes to pad, split and merge rows: ``"proved"`` asks for the static
@@ -104,26 +108,31 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
         on_progress: called with the name of a step, how much of it is done, and how much there is.
 
     Raises:
-        OptionErrors: something asked for is wrong or does not fit the model.
+        OptionError: something asked for is wrong or does not fit the model.
+        OptionErrors: several such things are.
         ModelError: the model cannot be read or compiled, or a gear does not give its numbers.
         MemoryLimitError: a gear is predicted not to fit.
         EngineError: no engine takes the model.
         ArtifactError: the artifact cannot be written.
     """
-    options = CompileOptions(
-        model=Path(model),
-        output=Path(output),
-        input_shape={name: tuple(shape) for name, shape in (input_shape or {}).items()},
-        dynamic_batch_size=tuple(dynamic_batch_size),
-        engine=engine,
-        precision=precision,
-        separability=separability,
-        tolerance=tolerance,
-        threads=threads,
-        memory_limit=memory_limit,
-        sample_inputs=sample_inputs,
-    )
-    return compile_model(options, on_progress or _silent)
+    if isinstance(dynamic_batch_size, str):
+        dynamic_batch_size = parse_batch_sizes(dynamic_batch_size)
+    if isinstance(input_shape, str):
+        input_shape = dict(parse_input_shape(input_shape))
+    given: dict[str, Any] = {  # in any form; the options put each into its own
+        "model": model,
+        "output": output,
+        "input_shape": {} if input_shape is None else input_shape,
+        "dynamic_batch_size": dynamic_batch_size,
+        "engine": engine,
+        "precision": precision,
+        "separability": separability,
+        "tolerance": tolerance,
+        "threads": threads,
+        "memory_limit": memory_limit,
+        "sample_inputs": sample_inputs,
+    }
+    return compile_model(CompileOptions(**given), on_progress or _silent)
 
 
 def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileReport:
@@ -256,15 +265,43 @@ def _check_options(options: CompileOptions) -> None:
     errors = check_gear_list(options.dynamic_batch_size)
     if options.input_shape:
         errors += check_batch_inputs(options.input_shape)
-    if options.artifact.resolve() == options.model.resolve():
+    artifact = os.path.realpath(options.artifact)  # Path.resolve raises where links go in a circle
+    if artifact == os.path.realpath(options.model):
         errors.append(
             OptionError(
                 f"output {str(options.artifact)!r} is the model itself, which would be "
                 "overwritten; choose another name."
             )
         )
+    elif why_not := _unwritable(Path(artifact)):
+        errors.append(
+            OptionError(
+                f"output {str(options.artifact)!r} cannot be written: {why_not}. Choose another.",
+                code="E19004",
+            )
+        )
     if errors:
         raise OptionErrors(errors)
+
+
+def _unwritable(target: Path) -> str | None:
+    """Why no file could be put there, so far as it can be told without trying."""
+    try:
+        mode = os.lstat(target).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # nothing is there yet
+    except OSError as error:
+        return error.strerror
+    else:
+        if not stat.S_ISREG(mode):
+            kinds = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link that leads to itself"}
+            return f"{str(target)!r} is {kinds.get(stat.S_IFMT(mode), 'no ordinary file')}"
+    folder = next(filter(os.path.lexists, target.parents), target.parent)
+    if not os.path.isdir(folder):
+        return f"{str(folder)!r} is not a folder"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"the folder {str(folder)!r} is not yours to write in"
+    return None
 
 
 def _lower(

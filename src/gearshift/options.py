@@ -1,19 +1,36 @@
-"""What the user may choose, validated once, before anything is read. Knows nothing of argv."""
+"""What the user may choose, validated once, before anything is read. Knows nothing of argv.
+
+Numbers of numpy, lists and whatever else means the same are taken and put into one form; what can
+mean nothing is refused here, so that whoever reads an option may rely on its type.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import operator
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal, get_args
 
-from gearshift.errors import OptionError
+import numpy as np
+
+from gearshift.errors import OptionError, OptionErrors, did_you_mean
 from gearshift.tensors import Array, Shape
 
 Precision = Literal["f32", "f16", "bf16"]
-PRECISIONS: tuple[Precision, ...] = ("f32", "f16", "bf16")
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Separability = Literal["proved", "tested"]
+SEPARABILITIES: tuple[Separability, ...] = get_args(Separability)
+
+MAX_THREADS: Final = 1024
+"""More than any one machine has cores; engines run out of memory while starting many more."""
+
+_INT64_MAX: Final = 2**63 - 1
+_GEARS: Final = "gears are whole numbers from 1 to 2147483647"
 
 
 @dataclass(frozen=True)
@@ -53,10 +70,29 @@ class CompileOptions:
     soc_version: str | None = None
     command: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raises OptionError, or OptionErrors for several, for values that can mean nothing."""
+        _settle(
+            self,
+            model=_path,
+            output=_output,
+            input_shape=_shapes,
+            dynamic_batch_size=_gears,
+            engine=_optional(_text),
+            precision=_one_of(PRECISIONS),
+            separability=_one_of(SEPARABILITIES),
+            tolerance=_optional(_tolerance),
+            threads=_optional(_count(MAX_THREADS)),
+            memory_limit=_optional(_count()),
+            sample_inputs=_optional(_arrays),
+            soc_version=_optional(_text),
+            command=_optional(_text),
+        )
+
     @property
     def artifact(self) -> Path:
         """Where the artifact goes: `output`, with ``.om`` appended if it is not there."""
-        if self.output.suffix == ".om":
+        if self.output.suffix.lower() == ".om":
             return self.output
         return self.output.with_name(self.output.name + ".om")
 
@@ -68,7 +104,8 @@ class SessionOptions:
     Attributes:
         engine: name of the engine; None takes the one the artifact was verified on first.
         threads: threads of one run; None means every core this process may use.
-        preload: gears to build at load instead of at first use; True for all of them.
+        preload: gears to build at load instead of at first use; True for all of them. One gear
+            may be given as it is.
         costs: cost of one run of each gear, in any one unit; None starts on the default model.
     """
 
@@ -78,9 +115,237 @@ class SessionOptions:
     costs: Mapping[int, float] | None = None
 
     def __post_init__(self) -> None:
-        """Raises OptionError for values that can mean nothing."""
-        if self.threads is not None and self.threads < 1:
-            raise OptionError(f"threads={self.threads}: give 1 or more, or leave it out.")
-        for gear, cost in (self.costs or {}).items():
-            if not (math.isfinite(cost) and cost > 0):
-                raise OptionError(f"costs gives gear {gear} {cost}: a cost is a positive number.")
+        """Raises OptionError, or OptionErrors for several, for values that can mean nothing."""
+        _settle(
+            self,
+            engine=_optional(_text),
+            threads=_optional(_count(MAX_THREADS)),
+            preload=_preload,
+            costs=_optional(_costs),
+        )
+
+
+_Check = Callable[[str, Any], object]
+"""Takes an option's name and value; gives the value in its one form, or raises OptionError."""
+
+
+def _settle(options: object, **checks: _Check) -> None:
+    """Puts what each check makes of its option in its place; all refusals are raised at once."""
+    errors: list[OptionError] = []
+    for name, check in checks.items():
+        with _collecting(errors):
+            # The fields are frozen for those who use them; here they are still being made.
+            object.__setattr__(options, name, check(name, getattr(options, name)))
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise OptionErrors(errors)
+
+
+@contextmanager
+def _collecting(errors: list[OptionError]) -> Iterator[None]:
+    try:
+        yield
+    except OptionError as error:
+        errors.append(error)
+
+
+def _optional(check: _Check) -> _Check:
+    """The check for an option that may be None."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _one_of(allowed: tuple[str, ...]) -> _Check:
+    def check(name: str, value: Any) -> str:
+        if isinstance(value, str) and value in allowed:
+            return value
+        hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
+        raise OptionError(f"{name}={value!r}: allowed are {', '.join(allowed)}.{hint}")
+
+    return check
+
+
+def _count(most: int = _INT64_MAX) -> _Check:
+    def check(name: str, value: Any) -> int:
+        what = "of 1 or more" if most == _INT64_MAX else f"from 1 to {most}"
+        number = _whole(value)
+        if number is None or not 1 <= number <= most:
+            raise OptionError(
+                f"{name}={_shown(value)}: give a whole number {what}, or leave it out."
+            )
+        return number
+
+    return check
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise OptionError(f"{name}={value!r}: give a text that is not empty, or leave it out.")
+    # Bytes of a command line that are not UTF-8 come as surrogates, which no artifact can hold.
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _tolerance(name: str, value: Any) -> float:
+    number = _number(value)
+    if number is None or number < 0:
+        raise OptionError(
+            f"{name}={_shown(value)}: give a finite number of 0 or more, such as 0.001, or leave "
+            "it out."
+        )
+    return number
+
+
+def _path(name: str, value: Any) -> Path:
+    try:
+        path = Path(value)
+        os.fsencode(path)
+    except (TypeError, UnicodeEncodeError):
+        raise OptionError(f"{name}={value!r} is not a path; give one as text or Path.") from None
+    if "\0" in str(path):
+        raise OptionError(f"{name}={str(path)!r} holds a NUL character, which no path can.")
+    return path
+
+
+def _output(name: str, value: Any) -> Path:
+    path = _path(name, value)
+    ends_open = isinstance(value, str) and value.endswith((os.sep, os.altsep or os.sep))
+    if ends_open or path.name in ("", ".."):
+        raise OptionError(
+            f"{name}={str(value)!r} names a folder and no file; add the file's name, for example "
+            f"{str(path / 'model.om')!r}.",
+            code="E10022",
+        )
+    return path
+
+
+def _shapes(name: str, value: Any) -> dict[str, Shape]:
+    shapes = _by_name(name, value, "{'x': (-1, 3, 224, 224)}")
+    return {key: _dims(f"{name} gives {key!r}", dims) for key, dims in shapes.items()}
+
+
+def _dims(where: str, value: Any) -> Shape:
+    dims = _items(value)
+    if dims is None:
+        raise OptionError(
+            f"{where} {_shown(value)}: give the list of its dims, for example (-1, 3, 224, 224).",
+            code="E10014",
+        )
+    return _all_whole(
+        dims,
+        f"{where} the dim",
+        "dims are whole numbers of up to 64 bits, -1 first where the batch size varies",
+        code="E10014",
+    )
+
+
+def _gears(name: str, value: Any) -> tuple[int, ...]:
+    gears = _items(value)
+    if gears is None:
+        raise OptionError(
+            f"{name}={_shown(value)}: give a list of batch sizes, at least two, for example "
+            "[1, 2, 4, 8]."
+        )
+    return _all_whole(gears, f"{name} holds", _GEARS, code="E10003")
+
+
+def _arrays(name: str, value: Any) -> dict[str, Array]:
+    arrays = _by_name(name, value, "{'x': rows}")
+    return {key: _array(f"{name} gives {key!r}", array) for key, array in arrays.items()}
+
+
+def _array(where: str, value: Any) -> Array:
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise OptionError(
+            f"{where} what is not an array: {error}. Give an array, or lists equally long."
+        ) from error
+
+
+def _preload(name: str, value: Any) -> bool | tuple[int, ...]:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if (one := _whole(value)) is not None:
+        return (one,)
+    gears = _items(value)
+    if gears is None:
+        raise OptionError(f"{name}={_shown(value)}: give True for all gears, or a list of gears.")
+    return _all_whole(gears, f"{name} holds", _GEARS)
+
+
+def _costs(name: str, value: Any) -> dict[int, float]:
+    if not isinstance(value, Mapping):
+        raise OptionError(
+            f"{name}={_shown(value)}: give the cost of each gear, for example {{1: 1.0, 8: 5.5}}."
+        )
+    gears = _all_whole(tuple(value), f"{name} holds the gear", _GEARS)
+    costs = {}
+    for gear, given in zip(gears, value.values(), strict=True):
+        cost = _number(given)
+        if cost is None or cost <= 0:
+            raise OptionError(
+                f"{name} gives gear {gear} {_shown(given)}: a cost is a positive number."
+            )
+        costs[gear] = cost
+    return costs
+
+
+def _by_name(name: str, value: Any, sample: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise OptionError(f"{name}={_shown(value)}: give values by input name, such as {sample}.")
+    for key in value:
+        if not isinstance(key, str):
+            raise OptionError(f"{name} holds the name {_shown(key)}: names of inputs are text.")
+    return value
+
+
+def _items(value: Any) -> tuple[Any, ...] | None:
+    """The items of a list or of what is like one, such as an array; None if it is not."""
+    if isinstance(value, (str, bytes, bytearray, Mapping)):
+        return None
+    try:
+        return tuple(value)
+    except TypeError:
+        return None
+
+
+def _all_whole(
+    values: tuple[Any, ...], where: str, allowed: str, code: str | None = None
+) -> tuple[int, ...]:
+    numbers = []
+    for value in values:
+        number = _whole(value)
+        if number is None:
+            raise OptionError(f"{where} {_shown(value)}; {allowed}.", code=code)
+        numbers.append(number)
+    return tuple(numbers)
+
+
+def _whole(value: Any) -> int | None:
+    """The whole number, also one of numpy's; None for anything else, and beyond 64 bits."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        return None
+    return number if abs(number) <= _INT64_MAX else None
+
+
+def _number(value: Any) -> float | None:
+    """The finite number, also one of numpy's; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 120 else f"{text[:60]}...{text[-60:]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,9 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError
 
 from gearshift.errors import ModelError, UnsupportedModelError
+from gearshift.frontend.external import check_external, external_tensors
 from gearshift.program import Program, Source
-from gearshift.tensors import DTYPE_NAMES, Shape, TensorSpec, dtype_of_onnx
+from gearshift.tensors import DTYPE_NAMES, MBATCH_INPUT, Shape, TensorSpec, dtype_of_onnx
 
 OLDEST_OPSET: Final = 7
 """Before it broadcasting had other rules, which the engines no longer speak."""
@@ -26,29 +28,52 @@ def load_program(path: Path) -> Program:
         ModelError: the file is missing, is not ONNX, fails the ONNX checker or is too old.
         UnsupportedModelError: an input or output is not a tensor that can be passed in or out.
     """
+    _check_path(path)
     proto = _read(path)
     _check_opset(path, proto)
+    _check_valid(path)
     try:
-        onnx.checker.check_model(str(path))
-    except onnx.checker.ValidationError as error:
-        what = str(error).strip().splitlines()[0]
+        model = ir.load(path)
+    except ir.serde.SerdeError as error:
         raise ModelError(
-            f"model {str(path)!r} is not valid ONNX: {what} Export it again, or repair it first.",
+            f"model {str(path)!r} cannot be read: {_first_cause(error)}. Export it again.",
             code="E16005",
         ) from error
-    model = ir.load(path)
+    check_external(path, model)
     return Program(
         model=model,
-        inputs=tuple(_edge_spec(value, "input") for value in _fed_inputs(model)),
+        inputs=tuple(_input_spec(value) for value in _fed_inputs(model)),
         outputs=tuple(_edge_spec(value, "output") for value in model.graph.outputs),
         source=_source(path, model),
         metadata=tuple(sorted(model.metadata_props.items())),
     )
 
 
+def _check_path(path: Path) -> None:
+    """Refuses what ONNX itself, which takes paths as UTF-8, could not open."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ModelError(
+            f"model {str(path)!r} has a path that is not UTF-8, which the ONNX library cannot "
+            "open. Rename the file or its folder.",
+            code="E10041",
+        ) from None
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What went wrong at the bottom; those above only say where that was."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    return error
+
+
 def _read(path: Path) -> onnx.ModelProto:
-    if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+    # Not Path.is_file: it raises for a name that is too long.
+    if not os.path.isfile(path):
+        what = "does not exist"
+        if os.path.exists(path):
+            what = "is a folder, not a file" if os.path.isdir(path) else "is no ordinary file"
         raise ModelError(
             f"model {str(path)!r} {what}; --model takes the path of one .onnx file.", code="E10041"
         )
@@ -73,6 +98,19 @@ def _read(path: Path) -> onnx.ModelProto:
     return proto
 
 
+def _check_valid(path: Path) -> None:
+    try:
+        onnx.checker.check_model(str(path))
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
+        # The checker quotes names as they are; where those are no text, Python cannot read it.
+        is_text = not isinstance(error, UnicodeDecodeError)
+        what = str(error).strip().splitlines()[0] if is_text else "a name in it is not UTF-8."
+        raise ModelError(
+            f"model {str(path)!r} is not valid ONNX: {what} Export it again, or repair it first.",
+            code="E16005",
+        ) from error
+
+
 def _check_opset(path: Path, proto: onnx.ModelProto) -> None:
     newest = onnx.defs.onnx_opset_version()
     for domain in proto.opset_import:
@@ -90,6 +128,16 @@ def _check_opset(path: Path, proto: onnx.ModelProto) -> None:
 def _fed_inputs(model: ir.Model) -> Iterable[ir.Value]:
     """Inputs that are not initializers (files before IR version 4 list both)."""
     return (value for value in model.graph.inputs if value.name not in model.graph.initializers)
+
+
+def _input_spec(value: ir.Value) -> TensorSpec:
+    if value.name == MBATCH_INPUT:
+        raise UnsupportedModelError(
+            f"the model has an input {MBATCH_INPUT!r}, the name of the input that carries the gear "
+            "in every compiled model. Rename it in the model.",
+            tensor=MBATCH_INPUT,
+        )
+    return _edge_spec(value, "input")
 
 
 def _edge_spec(value: ir.Value, kind: str) -> TensorSpec:
@@ -117,11 +165,7 @@ def _open_shape(shape: ir.Shape | None) -> Shape:
 
 def _source(path: Path, model: ir.Model) -> Source:
     digest = hashlib.sha256()
-    external = {
-        Path(tensor.path)
-        for value in model.graph.initializers.values()
-        if isinstance(tensor := value.const_value, ir.ExternalTensor)
-    }
+    external = {Path(tensor.path) for tensor in external_tensors(model)}
     for file in (path, *sorted(external)):
         with file.open("rb") as stream:
             while chunk := stream.read(1 << 20):
