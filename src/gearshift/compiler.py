@@ -109,7 +109,7 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
 
     Raises:
         OptionError: something asked for is wrong or does not fit the model.
-        OptionErrors: several such things are.
+        OptionErrors: the same, with everything that was found at once.
         ModelError: the model cannot be read or compiled, or a gear does not give its numbers.
         MemoryLimitError: a gear is predicted not to fit.
         EngineError: no engine takes the model.
