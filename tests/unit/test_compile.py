@@ -417,3 +417,22 @@ def test_weights_of_branches_go_to_the_pool_too(tmp_path: Path) -> None:
     assert {constant.name for constant in report.manifest.constants} == {"a", "b"}
     for which in (True, False):
         agree(tmp_path, {"x": numbers(5, 8), "which": np.array(which)})
+
+
+def test_a_full_disk_while_staging_is_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gearshift.compiler.stage", full)
+    with pytest.raises(GearshiftError, match=r"cannot be laid out in .*No space left.*TMPDIR"):
+        compile_text(DENSE, tmp_path)
+
+
+def test_steps_and_checks_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "gearshift"):
+        compile_text(DENSE, tmp_path, dynamic_batch_size=[1, 4096])
+    said = "\n".join(caplog.messages)
+    for words in ("reading the model", "rows: proved", "gear 4096 on openvino", "recommended 1 to"):
+        assert words in said
