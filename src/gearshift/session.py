@@ -10,10 +10,10 @@ import operator
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def load(
     *,
     engine: str | None = None,
     threads: int | None = None,
-    preload: bool | tuple[int, ...] = False,
+    preload: bool | int | Sequence[int] = False,
     costs: Mapping[int, float] | None = None,
 ) -> Session:
     """Opens a compiled model.
@@ -54,7 +54,12 @@ def load(
         OptionError: an argument is wrong.
         EngineError: the engine is missing or refused the network.
     """
-    options = SessionOptions(engine=engine, threads=threads, preload=preload, costs=costs)
+    options = SessionOptions(
+        engine=engine,
+        threads=threads,
+        preload=cast("bool | tuple[int, ...]", preload),  # made so by SessionOptions
+        costs=costs,
+    )
     artifact = Artifact.open(path)
     try:
         return Session(artifact, options)
