@@ -13,7 +13,9 @@ from gearshift.cli.atc_flags import FLAGS, GROUPS
 from gearshift.cli.atc_output import help_text
 
 VALUES = st.text() | st.sampled_from(["-1,3", "=", "a=b", "--", "", "data:-1,3;b:1", "-"])
-TEXT_FLAGS = st.sampled_from([flag.name for flag in FLAGS.values() if flag.kind == "text"])
+TEXT_FLAGS = st.sampled_from(
+    [flag.name for flag in FLAGS.values() if flag.kind in ("text", "path")]
+)
 
 
 def given_by(line: str) -> dict[str, str]:
@@ -116,7 +118,7 @@ def test_what_is_written_is_what_is_read(values: dict[str, str], equals: bool) -
         argv = [word for name, value in values.items() for word in (f"--{name}", value)]
         if any(value.lstrip("-").partition("=")[0] in FLAGS for value in values.values()):
             return
-    assert parse_argv(argv) == Args(values, (), tuple(argv))
+    assert parse_argv(argv) == Args(values)
 
 
 @given(st.lists(st.text() | st.sampled_from(["--", "-", "--h=", "--mode", "--=", "-no", "--noh"])))

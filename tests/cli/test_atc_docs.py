@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gearshift.cli import atc
+from gearshift.cli import atc, atc_command, console
 from gearshift.cli.atc_flags import FLAGS
 from gearshift.cli.atc_paths import _REFUSED
 from gearshift.cli.atc_soc import FAMILIES
@@ -41,10 +41,24 @@ def test_every_code_in_the_source_is_explained_and_no_other() -> None:
 def test_chips_exit_statuses_and_characters() -> None:
     for family, names in FAMILIES.items():
         assert f"- {family}: {', '.join(f'`{name}`' for name in names)}\n" in PAGE
-    for status in (atc.OK, atc.USAGE, atc.INTERRUPTED, atc.FAILED):
+    for status in (
+        atc_command.OK,
+        atc_command.USAGE,
+        atc_command.FAILED,
+        console.FAILED,
+        console.INTERRUPTED,
+        console.PIPE_CLOSED,
+    ):
         assert f"\n| {status} |" in PAGE
     assert set('*?"<>|;$`') == _REFUSED
     assert '`* ? " < > | ; $` and the backtick' in PAGE
+
+
+def test_every_flag_without_effect_has_its_reason_and_no_other() -> None:
+    section = PAGE.partition("### Flags without effect here")[2].partition("###")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    named = [flag for row in rows for flag in re.findall(r"`--(\w+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(f.name for f in FLAGS.values() if f.status == "accepted")
 
 
 STRICTER = re.findall(r"^\| `--([a-z_]+)=(\S.*?)` \|.*?\| (E\d+) \|", PAGE, re.MULTILINE)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gearshift.cli import atc
+from gearshift.cli import atc, atc_command
 from gearshift.cli.atc_flags import FLAGS
 from gearshift.cli.atc_output import FAILURE, INDENT, START, error_lines
 from gearshift.cli.atc_soc import SOC_NAMES
@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("rec.onnx", "w.bin", "aipp.cfg", "ops.json", "rec.om"):
         (tmp_path / name).write_bytes(b"something")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(atc, "_compile", lambda options: pytest.fail(f"compiled {options}"))
+    monkeypatch.setattr(atc_command, "_compile", lambda options: pytest.fail(f"compiled {options}"))
     return tmp_path
 
 
@@ -348,7 +348,9 @@ WORDS = st.builds("--{}={}".format, st.sampled_from([*FLAGS]), ANYTHING) | ANYTH
 def test_no_command_line_raises(
     argv: list[str], right: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(atc, "_compile", lambda options: (_ for _ in ()).throw(OSError("compiled")))
+    monkeypatch.setattr(
+        atc_command, "_compile", lambda options: (_ for _ in ()).throw(OSError("compiled"))
+    )
     assert atc.main([*command({}), *argv] if right else argv) in (0, 1, 255)
 
 

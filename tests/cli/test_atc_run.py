@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from gearshift._version import __version__
-from gearshift.cli import atc
+from gearshift.cli import atc, atc_command
 from gearshift.cli.atc_argv import parse_argv
-from gearshift.cli.atc_output import FAILURE, INDENT, START, SUCCESS, help_text, write
+from gearshift.cli.atc_flags import FLAGS
+from gearshift.cli.atc_output import FAILURE, INDENT, START, SUCCESS, help_text
 from gearshift.errors import ModelError, OptionError, OptionErrors
 from gearshift.options import CompileOptions
 
@@ -91,9 +92,9 @@ def test_a_compile_from_the_first_line_to_the_last(
         input_shape={"x": (-1, 3, 48, 320), "info": (-1, 4)},
         dynamic_batch_size=(8, 1),
         soc_version="Ascend310P3",
-        command="atc --model=rec.onnx --framework=5 --output=out/rec "
+        command="atc --model=rec.onnx --framework=5 "
         "'--input_shape=x:-1,3,48,320;info:-1,4' --dynamic_batch_size=8,1 "
-        "--soc_version=Ascend310P3 --save_original_model=false --log error",
+        "--soc_version=Ascend310P3 --save_original_model=false --log=error",
     )
     assert list(options.input_shape) == ["x", "info"]
     assert options.artifact == Path("out/rec.om")
@@ -110,7 +111,7 @@ def test_chinese_and_blanks_in_paths(
 
 
 def test_without_a_chip_the_target_is_this_computer() -> None:
-    assert atc.compile_options(parse_argv(ARGV)).soc_version is None
+    assert atc_command.compile_options(parse_argv(ARGV)).soc_version is None
 
 
 @pytest.mark.parametrize(
@@ -168,24 +169,90 @@ def test_a_folder_that_cannot_be_created(
     assert "E10001: --output: folder 'out' cannot be created" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("level", "shown"), [("debug", True), ("warning", True), ("error", False), ("null", False)]
-)
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@pytest.mark.parametrize("level", [*LEVELS, "null"])
 def test_log_shows_the_packages_log_on_stderr(
-    monkeypatch: pytest.MonkeyPatch, capsys: Printed, level: str, shown: bool
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed, level: str
 ) -> None:
-    logger = logging.getLogger("gearshift.test")
-    before = list(logging.getLogger("gearshift").handlers)
+    logger, package = logging.getLogger("gearshift.compiler"), logging.getLogger("gearshift")
+    before = (list(package.handlers), package.level, package.propagate)
 
     def compile_model(options: CompileOptions, on_progress: Callable[..., None]) -> Report:
-        logger.warning("a warning")
+        for name in LEVELS:
+            getattr(logger, name)("a line of %s\x1b[31m", name)
         return Report()
 
     compiler(monkeypatch, compile_model)
-    monkeypatch.setattr(logging, "lastResort", None)
-    assert atc.main([*ARGV, f"--log={level}"]) == 0
-    assert ("[WARNING] gearshift.test: a warning" in capsys.readouterr().err) == shown
-    assert logging.getLogger("gearshift").handlers == before
+    above = io.StringIO()
+    handler = logging.StreamHandler(above)
+    logging.getLogger().addHandler(handler)
+    try:
+        assert atc.main([*ARGV, f"--log={level}"]) == 0
+    finally:
+        logging.getLogger().removeHandler(handler)
+    expected = () if level == "null" else LEVELS[LEVELS.index(level) :]
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        f"[{name.upper()}] gearshift.compiler: a line of {name}\\x1b[31m" for name in expected
+    ]
+    assert "a line" not in printed.out
+    assert above.getvalue() == "", "once is enough"
+    assert (package.handlers, package.level, package.propagate) == before
+
+
+def recorded(*argv: str) -> str | None:
+    return atc_command.compile_options(parse_argv(["--output=out", *argv])).command
+
+
+def test_no_path_is_recorded() -> None:
+    rest = ["--framework=5", "--dynamic_batch_size=1,2", "--input_shape=a/b:-1,3"]
+    plain = recorded("--model=m.onnx", *rest, "--debug_dir=d")
+    assert plain == (
+        "atc --model=m.onnx --framework=5 --dynamic_batch_size=1,2 --input_shape=a/b:-1,3 "
+        "--debug_dir=d"
+    )
+    assert recorded("--model", "/home/li/m.onnx", *rest, "--debug-dir", "x/d/") == plain
+    assert recorded("-model=../m.onnx", "--output", "qa", *rest, "--debug_dir=d") == plain
+    assert recorded("--model=m.onnx", *rest, "--debug_dir=d", "--output=x/qb") == plain
+
+
+def test_every_flag_that_takes_a_path_is_marked_as_one() -> None:
+    for name, flag in FLAGS.items():
+        named = name.endswith(("_path", "_dir", "_file", "_report", "_conf")) or name == "model"
+        assert flag.kind == "path" or not named or flag.status == "refused", name
+
+
+def test_a_command_of_gearshift(capsys: Printed) -> None:
+    assert atc.main(["compile", "rec.onnx"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "gearshift compile" in printed.err
+
+
+def test_om_in_capitals_is_checked_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed, folder: Path
+) -> None:
+    (folder / "x.OM").mkdir()
+    assert atc.main([*ARGV, "--output=x.OM"]) == 255
+    assert "'x.OM' is a folder" in capsys.readouterr().out
+
+
+def test_names_out_of_a_model_cannot_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    compiler(monkeypatch, lambda options, on_progress: Report(("node \x1b[31m模型\x9b",)))
+    assert atc.main(ARGV) == 0
+    assert "WARNING: node \\x1b[31m模型\\x9b" in capsys.readouterr().out.splitlines()
+
+    def compile_model(options: CompileOptions, on_progress: Callable[..., None]) -> Report:
+        raise ModelError("node \x1b[31m\nsecond line")
+
+    compiler(monkeypatch, compile_model)
+    assert atc.main(ARGV) == 255
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == ["node \\x1b[31m", f"{INDENT}second line"]
 
 
 def test_notes_are_for_flags_that_were_set_and_have_no_effect(
@@ -215,13 +282,6 @@ def test_help_and_version(capsys: Printed) -> None:
         assert capsys.readouterr().out == help_text() + "\n"
     assert atc.main(["--version"]) == 0
     assert capsys.readouterr().out == f"atc (gearshift) {__version__}\n"
-
-
-def test_output_that_the_terminal_cannot_show() -> None:
-    raw = io.BytesIO()
-    terminal = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
-    write("模型 é \udcff", terminal)
-    assert raw.getvalue() == b"\\u6a21\\u578b \\xe9 \\udcff\n"
 
 
 def run_entry_point(*argv: str) -> subprocess.CompletedProcess[str]:

@@ -7,14 +7,21 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gearshift.cli import arguments
+from gearshift.cli.commands import save_outputs
 from graphs import rapidocr_model
 from models import save_text
 
+COMMANDS = (print, print, print)
 MODEL = """
 <ir_version: 8, opset_import: ["" : 17]>
 m (float[N, 4] x) => (float[N, 3] y, float[N, 4] ab)
@@ -34,6 +41,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(made / "x.npy", x)
     np.save(made / "wrong.npy", x.astype(np.float64))
     (made / "text.npy").write_text("not an array")
+    (made / "short.npy").write_bytes((made / "x.npy").read_bytes()[:-1])
+    np.savez(made / "x.npz", x=x)
+    np.save(made / "objects.npy", np.array([{}, None]), allow_pickle=True)
     return made
 
 
@@ -65,6 +75,74 @@ def test_compile_as_json(folder: Path) -> None:
     said = json.loads(done.stdout)
     assert said["bytes"] == (folder / "j.om").stat().st_size
     assert [gear["values"] for gear in said["manifest"]["gears"]] == [[2], [1]]
+
+
+def test_compile_into_a_folder_with_the_words_of_atc(folder: Path) -> None:
+    (folder / "into").mkdir()
+    gears = ("--dynamic_batch_size", "1,2", "--input_shape", "x:-1,4")
+    limits = ("--memory-limit", "10GB", "--sample", "x.npy")
+    done = gearshift(folder, "compile", "m.onnx", *gears, "-o", "into/", *limits)
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in (folder / "into").iterdir()] == ["m.om"]
+    assert "--dynamic_batch_size" not in gearshift(folder, "compile", "--help").stdout
+
+
+def test_names_out_of_a_model_cannot_steer_the_terminal(folder: Path) -> None:
+    evil = "\x1b[31mred"
+    model = onnx.load(folder / "m.onnx")
+    model.graph.input[0].name = model.graph.node[0].input[0] = evil
+    model.graph.node[1].input[0] = evil
+    model.graph.output[1].name = model.graph.node[1].output[0] = "\x1b[2J\nout"
+    onnx.save(model, folder / "evil.onnx")
+    words = ("-g", "1,2", "--engine", "onnxruntime")
+    said = [
+        gearshift(folder, "compile", "evil.onnx", *words),
+        gearshift(folder, "inspect", "evil.om"),
+        gearshift(folder, "run", "evil.om", "-i", "x.npy", "-o", "evil"),
+        gearshift(folder, "run", "evil.om", "-i", "wrong.npy"),
+    ]
+    assert [done.returncode for done in said] == [0, 0, 0, 1]
+    for done in said:
+        assert "\x1b" not in done.stdout + done.stderr
+    assert "\\x1b[2J\\nout" in said[1].stdout
+    assert "\\x1b[31mred" in said[3].stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("10GB", 10**10), ("2GiB", 2**31), ("1.5 kB", 1500), ("7mb", 7 * 10**6), ("3MiB", 3 << 20),
+        ("1kiB", 1024), ("12", 12), ("12B", 12),
+    ],
+)  # fmt: skip
+def test_sizes(text: str, size: int) -> None:
+    words = ["compile", "m", "-g1,2", "--memory-limit", text]
+    assert arguments.parse(words, COMMANDS).memory_limit == size
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a/b", "a_b", "a:b", "A_B", "a_b_2", "", "..", "输出", "output_0"])
+        | st.text(st.characters(exclude_categories=["Cs"]))
+        | st.text("长/", min_size=100, max_size=120),
+        unique=True,
+        max_size=8,
+    )
+)
+def test_every_output_has_its_own_file(names: list[str]) -> None:
+    outputs = {name: np.array([index]) for index, name in enumerate(names)}
+    with tempfile.TemporaryDirectory() as folder:
+        files = save_outputs(outputs, Path(folder, "o"))
+        assert {name: np.load(file) for name, file in files.items()} == outputs
+        assert all(Path(file).parent == Path(folder, "o") for file in files.values())
+    assert len({file.casefold() for file in files.values()}) == len(names)
+
+
+def test_outputs_with_plain_names_keep_them(tmp_path: Path) -> None:
+    names = ["a/b", "a_b", "a:b", "y", "Y", "输出", ".."]
+    files = save_outputs({name: np.zeros(1) for name in names}, tmp_path)
+    bare = ["a_b", "a_b_2", "a_b_3", "y", "Y_2", "输出", "output_6"]
+    assert [Path(file).stem for file in files.values()] == bare
 
 
 def test_run_writes_one_file_per_output(folder: Path) -> None:
@@ -125,6 +203,29 @@ def test_inspect_shows_everything(folder: Path) -> None:
         (["run", "m.onnx", "-i", "x.npy"], 1, "not a gearshift artifact"),
         (["inspect", "no.om"], 1, "no.om"),
         (["inspect", "."], 1, "gearshift: error"),
+        (["compile", "m.onnx", "-g", "1,2", "-o", ""], 1, "--output '' names no file"),
+        (["compile", "m.onnx", "-g", "1,2", "-o", "."], 1, "--output '.' names no file"),
+        (["compile", "m.onnx", "-g", "1,2", "-o", ".."], 1, "--output '..' names no file"),
+        (["compile", "m.onnx", "-g", "1,2", "-o", "/"], 1, "--output '/' names no file"),
+        (["compile", "m.onnx", "-g", "1,2", "-o", "new/"], 1, "there is no such folder"),
+        (["compile", ".", "-g", "1,2"], 1, "'.' is a folder"),
+        (["compile", "..", "-g", "1,2"], 1, "'..' is a folder"),
+        (["compile", "m.onnx", "-g", "1,2", "-s", "-1,4"], 1, "error E10002"),
+        (["compile", "m.onnx", "-g", "-1,4"], 1, "error E10003"),
+        (["compile", "m.onnx", "-g", "1,2", "--threads", "x"], 2, "got 'x'; allowed: a whole"),
+        (["compile", "m.onnx", "-g", "1,2", "--memory-limit", "10XB"], 2, "got '10XB'; allowed"),
+        (["compile", "m.onnx", "-g", "1,2", "--memory-limit", "0"], 2, "got '0'; allowed"),
+        (["compile", "m.onnx", "-g", "1,2", "--memory-limit", "5B"], 1, "gear"),
+        (["compile", "m.onnx", "-g", "1,2", "--sample", "x=no.npy"], 1, "no.npy does not exist"),
+        (
+            ["compile", "m.onnx", "-g", "1,2", "--sample", "x.npy", "--sample", "x.npy"],
+            1,
+            "--sample has to name each array once; this model takes x.",
+        ),
+        (["run", "m.om", "-i", "x.npz"], 1, "is an archive (.npz?)"),
+        (["run", "m.om", "-i", "objects.npy"], 1, "holds Python objects"),
+        (["run", "m.om", "-i", "short.npy"], 1, "cut off"),
+        (["run", "m.om", "-i", "."], 1, "Is a directory"),
         ([], 2, "COMMAND"),
         (["drive"], 2, "drive"),
     ],
@@ -134,6 +235,7 @@ def test_mistakes(folder: Path, arguments: list[str], status: int, words: str) -
     assert done.returncode == status, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert "allow_pickle" not in done.stderr
 
 
 def test_every_help_names_its_options(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The ``atc`` command: flags -> checks -> one call of the compiler -> report.
+"""The ``atc`` command: its entry. What it does is in atc_command.py.
 
 Everything atc knows of its own is in the atc_* files beside this one: the flag table, the argv
 grammar, the checks in their order, the refusals, the lines it prints.
@@ -6,33 +6,10 @@ grammar, the checks in their order, the refusals, the lines it prints.
 
 from __future__ import annotations
 
-import logging
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
 
-from gearshift._version import __version__
-from gearshift.cli import atc_output as out
-from gearshift.cli.atc_argv import Args, UsageError, parse_argv
-from gearshift.cli.atc_checks import check_log, find_errors
-from gearshift.cli.atc_inputs import input_shapes
-from gearshift.cli.atc_paths import make_parents
-from gearshift.cli.atc_refusals import notes
-from gearshift.errors import GearshiftError
-from gearshift.gears.parse import parse_batch_sizes
-from gearshift.options import CompileOptions
-
-if TYPE_CHECKING:
-    from gearshift.compiler import CompileReport
-
-OK: Final = 0
-USAGE: Final = 1
-INTERRUPTED: Final = 130
-FAILED: Final = 255
-"""ATC returns -1, which a shell shows as 255."""
+from gearshift.cli import console
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,94 +19,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None takes this process's own.
 
     Returns:
-        Exit status: 0, 1 (unknown flag), 130 (interrupted) or 255 (failed).
+        Exit status: 0, 1 (unknown flag, or standard output cannot be written), 130 (interrupted),
+        141 (the reader of standard output went away) or 255 (failed).
     """
-    try:
-        args = parse_argv(sys.argv[1:] if argv is None else argv)
-    except UsageError as error:
-        out.write(f"ERROR: {error.message}", sys.stderr)
-        return USAGE
-    if args.is_on("h") or args.is_on("help"):
-        out.write(out.help_text())
-        return OK
-    if args.is_on("version"):
-        out.write(f"atc (gearshift) {__version__}")
-        return OK
-    return _run(args)
+    return console.guarded(lambda: _run(sys.argv[1:] if argv is None else argv))
 
 
-def _run(args: Args) -> int:
-    out.write(out.START)
-    if log_errors := list(check_log(args)):
-        # ATC prints this one by itself, ahead of the failure line.
-        for line in out.error_lines(log_errors):
-            out.write(line)
-        out.write_failure(())
-        return FAILED
-    if errors := find_errors(args):
-        out.write_failure(errors)
-        return FAILED
-    out.write_notes(notes(args))
-    try:
-        with _logging(args["log"]):
-            report = _compile(compile_options(args))
-    except GearshiftError as error:
-        out.write_failure([error])
-        return FAILED
-    except OSError as error:
-        out.write_failure([GearshiftError(f"reading or writing a file failed: {error}")])
-        return FAILED
-    except KeyboardInterrupt:
-        out.write("interrupted", sys.stderr)
-        return INTERRUPTED
-    out.write(out.SUCCESS)
-    out.write_warnings(report.warnings)
-    return OK
+def _run(argv: Sequence[str]) -> int:
+    from gearshift.cli.atc_command import run  # here, so that Ctrl-C while it loads is handled
 
-
-def compile_options(args: Args) -> CompileOptions:
-    """The compiler's options for a command line that passed every check."""
-    return CompileOptions(
-        model=Path(args["model"]),
-        output=Path(args["output"]),
-        input_shape=dict(input_shapes(args)),
-        dynamic_batch_size=parse_batch_sizes(args["dynamic_batch_size"]),
-        soc_version=args["soc_version"] or None,
-        command=shlex.join(["atc", *args.words]),
-    )
-
-
-def _compile(options: CompileOptions) -> CompileReport:
-    # Imported here so that help, version and every refusal answer at once.
-    from gearshift.cli.progress import progress_printer
-    from gearshift.cli.report import print_report
-    from gearshift.compiler import compile_model
-
-    make_parents(options.artifact)
-    with progress_printer() as on_progress:
-        report = compile_model(options, on_progress)
-    print_report(report)
-    return report
-
-
-@contextmanager
-def _logging(level: str) -> Iterator[None]:
-    """Shows the package's log on stderr from that level on, while it lasts."""
-    if level in ("", "null"):
-        yield
-        return
-    logger = logging.getLogger("gearshift")
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("[%(levelname)s] %(name)s: %(message)s"))
-    before = logger.level
-    logger.setLevel(level.upper())
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before)
+    return run(argv)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

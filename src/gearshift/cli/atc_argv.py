@@ -17,6 +17,7 @@ from gearshift.gears.text import INT32_MAX, decimal, shown
 
 _TRUE: Final = ("true", "t", "1", "yes", "y")
 _FALSE: Final = ("false", "f", "0", "no", "n")
+_OTHER_COMMANDS: Final = ("compile", "run", "inspect")
 _WHOLE: Final = re.compile(r"-?([0-9]+)")
 
 
@@ -39,12 +40,10 @@ class Args:
     Attributes:
         given: value by flag name, for the flags on the command line.
         stray: words that belong to no flag.
-        words: the command line as it was.
     """
 
     given: Mapping[str, str]
     stray: tuple[Stray, ...] = ()
-    words: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> str:
         """The flag's value, or its default."""
@@ -63,8 +62,14 @@ def parse_argv(argv: Sequence[str]) -> Args:
     """Reads a command line (without the program's name).
 
     Raises:
-        UsageError: an unknown flag, a flag without its value, or a value of the wrong kind.
+        UsageError: an unknown flag, a flag without its value, a value of the wrong kind, or a
+            command of gearshift.
     """
+    if argv and argv[0] in _OTHER_COMMANDS:
+        raise UsageError(
+            f"{shown(argv[0])} is a command of gearshift; atc takes flags only. "
+            f"Write gearshift {argv[0]}, and 'gearshift {argv[0]} --help' for how it goes on."
+        )
     given: dict[str, str] = {}
     stray: list[Stray] = []
     problems: list[str] = []
@@ -82,7 +87,7 @@ def parse_argv(argv: Sequence[str]) -> Args:
                 problems.append(error.message)
     if problems:
         raise UsageError("\n".join(problems))
-    return Args(given, tuple(stray), tuple(argv))
+    return Args(given, tuple(stray))
 
 
 def _looks_like_flag(word: str) -> bool:

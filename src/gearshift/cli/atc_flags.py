@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Status = Literal["supported", "accepted", "refused"]
-Kind = Literal["text", "int", "bool"]
+Kind = Literal["text", "path", "int", "bool"]
 
 FRAMEWORKS: Final = {0: "Caffe", 1: "MindSpore", 3: "TensorFlow", 5: "ONNX"}
 
@@ -22,7 +22,7 @@ class Flag:
             so) or refused (the command ends with the reason).
         help: what it is, and its values.
         note: what becomes of it here; the text of the note or of the refusal.
-        kind: which values the flag parser itself takes.
+        kind: which values the flag parser itself takes; a path is recorded by its last part only.
         idle: values that ask for nothing, so that no note is due and nothing is refused.
     """
 
@@ -70,7 +70,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "0 only; 1, 3, 5 and 6 are refused after their checks",
             "int",
         ),
-        _supported("model", "", "The source model. Required."),
+        _supported("model", "", "The source model. Required.", kind="path"),
         _supported(
             "framework",
             "-1",
@@ -78,8 +78,8 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "5 only; 0, 1 and 3 are refused after all checks",
             "int",
         ),
-        _accepted("weight", "", "Caffe weights.", "ONNX models carry their weights"),
-        _accepted("om", "", "The file that modes 1, 5 and 6 read.", _OTHER_MODE),
+        _accepted("weight", "", "Caffe weights.", "ONNX models carry their weights", kind="path"),
+        _accepted("om", "", "The file that modes 1, 5 and 6 read.", _OTHER_MODE, kind="path"),
         _refused(
             "singleop", "", "JSON file of single operators.", "single operators are not built"
         ),
@@ -98,7 +98,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
         _refused("input_shape_range", "", 'Open shapes: "data:[1~8,3,-1,-1]".', _GEARS_LATER),
     ),
     "Output": (
-        _supported("output", "", "Where the model goes; .om is appended. Required."),
+        _supported("output", "", "Where the model goes; .om is appended. Required.", kind="path"),
         _accepted(
             "output_type",
             "",
@@ -111,8 +111,9 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "check_result.json",
             "Where mode 3 reports.",
             "no report file is written; every finding is printed",
+            kind="path",
         ),
-        _accepted("json", "", "Where modes 1 and 5 write.", _OTHER_MODE),
+        _accepted("json", "", "Where modes 1 and 5 write.", _OTHER_MODE, kind="path"),
         _accepted(
             "save_original_model",
             "",
@@ -148,7 +149,11 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
         ),
         _refused("insert_op_conf", "", "AIPP configuration file.", "AIPP is not in this version"),
         _accepted(
-            "op_name_map", "", "Map of custom operators.", "ONNX models name their operators"
+            "op_name_map",
+            "",
+            "Map of custom operators.",
+            "ONNX models name their operators",
+            kind="path",
         ),
         _refused(
             "is_input_adjust_hw_layout",
@@ -179,7 +184,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "the engine manages its memory",
             kind="int",
         ),
-        _accepted("fusion_switch_file", "", "Fusion passes to switch.", _FUSION),
+        _accepted("fusion_switch_file", "", "Fusion passes to switch.", _FUSION, kind="path"),
         _accepted("enable_scope_fusion_passes", "", "Scope fusion passes.", _FUSION),
         _accepted("buffer_optimize", "l2_optimize", "Use of the card's buffers.", _NO_DEVICE),
         _accepted("enable_single_stream", "", "true runs one stream.", _NO_DEVICE, idle="false"),
@@ -195,16 +200,17 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "",
             "Nodes whose weights are compressed.",
             "weights are stored once, as they are",
+            kind="path",
         ),
-        _accepted("mdl_bank_path", "", "Tuned models.", _TUNING),
+        _accepted("mdl_bank_path", "", "Tuned models.", _TUNING, kind="path"),
     ),
     "Tuning the operators": (
         _accepted("precision_mode", "force_fp16", "What to compute in.", _PRECISION),
-        _accepted("modify_mixlist", "", "Operators of mixed precision.", _PRECISION),
-        _accepted("op_precision_mode", "", "Precision per operator.", _PRECISION),
-        _accepted("keep_dtype", "", "Operators that keep their type.", _PRECISION),
+        _accepted("modify_mixlist", "", "Operators of mixed precision.", _PRECISION, kind="path"),
+        _accepted("op_precision_mode", "", "Precision per operator.", _PRECISION, kind="path"),
+        _accepted("keep_dtype", "", "Operators that keep their type.", _PRECISION, kind="path"),
         _accepted("auto_tune_mode", "", '"RL,GA".', _TUNING),
-        _accepted("op_bank_path", "", "Tuned operators.", _TUNING),
+        _accepted("op_bank_path", "", "Tuned operators.", _TUNING, kind="path"),
         _accepted("op_select_implmode", "", "high_precision or high_performance ...", _TUNING),
         _accepted("optypelist_for_implmode", "", "Operators it is for.", _TUNING),
         _accepted("op_debug_level", "0", "0 to 4.", _TUNING, kind="int"),
@@ -212,8 +218,10 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
     "Running atc": (
         _supported("log", "null", "debug, info, warning, error or null."),
         _accepted("dump_mode", "0", "1: JSON with shapes, in mode 1.", _OTHER_MODE),
-        _accepted("debug_dir", "", "Where debug files go.", "no debug files are written"),
-        _accepted("op_compiler_cache_dir", "", "Cache of kernels.", _TUNING),
+        _accepted(
+            "debug_dir", "", "Where debug files go.", "no debug files are written", kind="path"
+        ),
+        _accepted("op_compiler_cache_dir", "", "Cache of kernels.", _TUNING, kind="path"),
         _accepted("op_compiler_cache_mode", "", "disable, enable or force.", _TUNING),
         _supported("h", "false", "Shows this text.", kind="bool"),
         _supported("help", "false", "Shows this text.", kind="bool"),

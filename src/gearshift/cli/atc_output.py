@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterable
-from typing import Final, TextIO
+from typing import Final
 
 from gearshift.cli.atc_flags import GROUPS, Flag
+from gearshift.cli.console import write
 from gearshift.errors import GearshiftError, OptionErrors
 
 START: Final = "ATC start working now, please wait for a moment."
@@ -22,14 +22,6 @@ _EXAMPLE: Final = (
     "atc --model=rec.onnx --framework=5 --output=rec\n"
     '    --input_shape="x:-1,3,48,320" --dynamic_batch_size="1,2,4,8"'
 )
-
-
-def write(text: str, stream: TextIO | None = None) -> None:
-    """Writes a line to stdout (or that stream), whatever the terminal's encoding cannot show."""
-    stream = stream or sys.stdout
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()
 
 
 def write_failure(errors: Iterable[GearshiftError]) -> None:

@@ -86,7 +86,7 @@ def output_file(name: str, *, suffix: str = "") -> Callable[[Args], Iterator[Opt
                 f"for example {shown(sample)}.",
             )
             return
-        target = value if value.endswith(suffix) else value + suffix
+        target = value if value.lower().endswith(suffix) else value + suffix
         bad = _bad_characters(name, value)
         yield from [bad] if bad is not None else _unwritable(name, target)
 

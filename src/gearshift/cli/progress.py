@@ -15,14 +15,14 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from gearshift.cli.console import err
+from gearshift.cli.screen import err
 
 
 @contextmanager
 def progress_printer(console: Console | None = None) -> Iterator[Callable[[str, int, int], None]]:
     """Gives the function that a compile reports to. Writes to standard error, out of the way."""
     console = console or err()
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:  # a bar needs a cursor to move
         yield _line_per_step(console)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
-from rich.table import Table
 
 from gearshift.artifact.manifest import DifferenceRecord, GearRecord, Manifest
 from gearshift.artifact.reader import Artifact
-from gearshift.cli import console
-from gearshift.tensors import MBATCH_INPUT, format_shape
+from gearshift.cli import screen
+from gearshift.cli.console import shown
+from gearshift.tensors import MBATCH_INPUT, Array, format_shape
 
 if TYPE_CHECKING:  # an artifact is shown without loading the compile side
     from gearshift.compiler import CompileReport
@@ -21,15 +21,13 @@ if TYPE_CHECKING:  # an artifact is shown without loading the compile side
 
 def print_report(report: CompileReport) -> None:
     """The summary at the end of a compile: each gear, its check, and what was written."""
-    out = console.out()
+    out = screen.out()
     for repair in report.repairs:
         out.print(f"repaired: {repair}", soft_wrap=True)
-    table = console.table(
-        "gear", "engine", "check", "difference", "relative", "memory", "build", "run"
-    )
+    columns = ("gear", "engine", "check", "difference", "relative", "memory", "build", "run")
     predicted = {record.values: record.predicted_bytes for record in report.manifest.gears}
-    for check in report.checks:
-        table.add_row(
+    rows = [
+        (
             str(check.gear),
             check.engine,
             f"ok, but pad rows move {check.moved!r}" if check.moved else "ok",
@@ -38,22 +36,40 @@ def print_report(report: CompileReport) -> None:
             f"{check.build_seconds:.2f} s",
             f"{check.run_seconds * 1000:.2f} ms",
         )
-    out.print(table)
+        for check in report.checks
+    ]
+    screen.print_table(out, columns, rows, names=("check",))
     out.print("difference: the worst of any output, to the model as it came", soft_wrap=True)
     out.print(_rows_line(report.manifest), soft_wrap=True)
     size = decimal(report.nbytes)
     out.print(f"wrote {report.output} ({size}) in {report.seconds:.1f} s", soft_wrap=True)
 
 
+def print_run(
+    outputs: Mapping[str, Array], files: Mapping[str, str], runs: Mapping[str, int], seconds: float
+) -> None:
+    """The outputs of a run, where they went, and what ran."""
+    out = screen.out()
+    rows = [
+        (name, str(array.dtype), format_shape(array.shape), files.get(name, "-"))
+        for name, array in outputs.items()
+    ]
+    screen.print_table(out, ("output", "dtype", "shape", "file"), rows, names=("output", "file"))
+    ran = ", ".join(f"gear {gear} x {count}" for gear, count in runs.items()) or "nothing to run"
+    out.print(f"{ran}; {seconds * 1000:.1f} ms, building gears included", soft_wrap=True)
+
+
 def print_artifact(artifact: Artifact) -> None:
     """What an artifact says of itself."""
-    out = console.out()
+    out = screen.out()
     for name, value in _facts(artifact):
-        out.print(f"{name:10} {console.shown(value)}", soft_wrap=True)
+        out.print(f"{name:10} {shown(value, one_line=True)}", soft_wrap=True)
     out.print()
-    out.print(_tensor_table(artifact.manifest))
+    tensors = ("tensor", "name", "dtype", "shape", "rows at")
+    screen.print_table(out, tensors, list(_tensors(artifact.manifest)), names=("name",))
     out.print()
-    out.print(_gear_table(artifact.manifest))
+    gears = ("gear", "memory", "engine", "difference", "relative", "of output")
+    screen.print_table(out, gears, list(_gears(artifact.manifest)), names=("of output",))
 
 
 def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
@@ -72,36 +88,28 @@ def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
         yield "warning", warning
 
 
-def _tensor_table(manifest: Manifest) -> Table:
-    table = console.table("tensor", "name", "dtype", "shape", "rows at")
+def _tensors(manifest: Manifest) -> Iterator[tuple[str, ...]]:
     for record in manifest.inputs:
         where = "axis 0" if -1 in record.shape else "-"
-        table.add_row(
-            "input", console.shown(record.name), record.dtype, format_shape(record.shape), where
-        )
-    table.add_row("input", MBATCH_INPUT, "int32", "[1]", "the gear")
+        yield "input", record.name, record.dtype, format_shape(record.shape), where
+    yield "input", MBATCH_INPUT, "int32", "[1]", "the gear"
     for output in manifest.outputs:
         inner = f", {output.row_inner} each" if output.row_inner > 1 else ""
         where = "-" if output.row_axis is None else f"axis {output.row_axis}{inner}"
-        table.add_row(
-            "output", console.shown(output.name), output.dtype, format_shape(output.shape), where
-        )
-    return table
+        yield "output", output.name, output.dtype, format_shape(output.shape), where
 
 
-def _gear_table(manifest: Manifest) -> Table:
-    table = console.table("gear", "memory", "engine", "difference", "relative", "of output")
+def _gears(manifest: Manifest) -> Iterator[tuple[str, ...]]:
     for gear in manifest.gears:
         for worst in _worst_records(gear):
-            table.add_row(
+            yield (
                 ",".join(map(str, gear.values)),
                 decimal(gear.predicted_bytes),
                 worst.engine,
                 f"{worst.absolute:.1e}",
                 f"{worst.relative:.1e}",
-                console.shown(worst.output),
+                worst.output,
             )
-    return table
 
 
 def _worst_records(gear: GearRecord) -> Iterator[DifferenceRecord]:

@@ -1,0 +1,214 @@
+"""The words of the `gearshift` command, and how single values of it are read."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from gearshift._version import __version__
+from gearshift.cli.console import write
+from gearshift.engines.registry import ENGINE_NAMES
+from gearshift.errors import InputError, OptionError
+from gearshift.options import PRECISIONS
+from gearshift.tensors import Array
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+Command = Callable[[argparse.Namespace], None]
+
+# As atc writes them, taken without being advertised.
+_GEARS: Final = ("-g", "--gears", "--dynamic_batch_size", "--dynamic-batch-size")
+_SHAPE: Final = ("-s", "--shape", "--input_shape", "--input-shape")
+_UNITS: Final = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
+_NPY_MAGIC: Final = b"\x93NUMPY"
+_ZIP_MAGIC: Final = b"PK"
+
+
+class _Parser(argparse.ArgumentParser):
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        # argparse's own takes a full disk or a closed pipe for success.
+        is_result = file is sys.stdout
+        write(message.removesuffix("\n"), sys.stdout if is_result else sys.stderr)
+
+
+def parse(argv: Sequence[str], commands: Sequence[Command]) -> argparse.Namespace:
+    """Reads a command line; the function it asks for is the attribute `command`.
+
+    Args:
+        argv: the words after the program's name.
+        commands: the functions of compile, run and inspect.
+    """
+    parser = _Parser(
+        prog="gearshift",
+        description="Compile a model for a list of batch sizes; run any number of rows.",
+        epilog="The same compiler under ATC's command line is the command `atc`.",
+    )
+    parser.add_argument("--version", action="version", version=f"gearshift {__version__}")
+    names = parser.add_subparsers(metavar="COMMAND", required=True)
+    adders = {"compile": _add_compile, "run": _add_run, "inspect": _add_inspect}
+    for (name, add_arguments), function in zip(adders.items(), commands, strict=True):
+        summary = (function.__doc__ or "").strip()
+        command = names.add_parser(name, help=summary, description=summary)
+        command.set_defaults(command=function)
+        add_arguments(command)
+        command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser.parse_args(list(_joined(argv)))
+
+
+def artifact_path(model: Path, output: str | None) -> Path:
+    """Where ``compile`` writes: a file, or into a folder that is written with a slash.
+
+    Raises:
+        OptionError: one of the two names no file, or there is no such folder.
+    """
+    if model.name in ("", ".."):
+        raise OptionError(
+            f"the model {str(model)!r} is a folder; name the ONNX file, for example "
+            f"{str(model / 'rec.onnx')!r}."
+        )
+    file = f"{model.stem}.om"
+    if output is None:
+        return model.with_name(file)
+    if not output.strip("/\\") or output in (".", ".."):
+        raise OptionError(
+            f"--output {output!r} names no file; write for example "
+            f"--output {os.path.join(output, file)!r}, or leave it out to write beside the model."
+        )
+    if not output.endswith(("/", os.sep)):
+        return Path(output)
+    if not os.path.isdir(output):
+        raise OptionError(
+            f"--output {output!r} ends like a folder, and there is no such folder; create it, or "
+            "leave the slash out to name a file."
+        )
+    return Path(output, file)
+
+
+def named_array(text: str) -> tuple[str, Array]:
+    """``name=file.npy`` or ``file.npy`` -> name (or "") and array.
+
+    Raises:
+        InputError: there is no such file, or it does not hold one plain array.
+    """
+    name, equals, file = text.rpartition("=")
+    if not equals or os.path.isfile(text):
+        name, file = "", text
+    try:
+        with open(file, "rb") as stream:
+            magic = stream.read(len(_NPY_MAGIC))
+            if magic != _NPY_MAGIC:
+                raise InputError(f"{file} {_what_else(magic)}")
+            stream.seek(0)
+            return name, np.load(stream, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(
+            f"{file} does not exist; give NAME=FILE.npy, as numpy.save wrote it."
+        ) from None
+    except OSError as error:
+        raise InputError(f"{file} is not a .npy file that can be read: {error.strerror}.") from None
+    except (ValueError, EOFError, MemoryError) as error:
+        raise InputError(
+            f"{file} begins like a .npy file but is cut off, damaged, or holds Python objects "
+            "instead of numbers. Write it again: numpy.save(file, array) with an array of numbers."
+        ) from error
+
+
+def _what_else(magic: bytes) -> str:
+    if magic.startswith(_ZIP_MAGIC):
+        return (
+            "is an archive (.npz?), which may hold several arrays; allowed: a .npy file with one. "
+            "Take the array out: numpy.save('x.npy', numpy.load('x.npz')['x'])."
+        )
+    return (
+        "is not a .npy file: it does not begin with numpy's mark. Write it with "
+        "numpy.save('x.npy', array)."
+    )
+
+
+def _joined(argv: Sequence[str]) -> Iterator[str]:
+    """The words, with a value such as ``-1,4`` tied to its option.
+
+    argparse would take it for an option, and say no more than that one is missing.
+    """
+    words = iter(argv)
+    for word in words:
+        if word in (*_GEARS, *_SHAPE) and (value := next(words, None)) is not None:
+            is_value = re.match(r"-\d", value)
+            yield from (f"{word}={value}",) if is_value else (word, value)
+        else:
+            yield word
+
+
+def _add_compile(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("model", type=Path, help="the .onnx file")
+    what = "batch sizes, 2 to 100 of them"
+    gears = add(*_GEARS, dest="gears", required=True, metavar="1,2,4,8", help=what)
+    gears.option_strings = _GEARS[:2]
+    what = 'input shapes, as "x:-1,3,48,320"'
+    shape = add(*_SHAPE, dest="shape", metavar="NAME:DIMS;...", help=what)
+    shape.option_strings = _SHAPE[:2]
+    add("-o", "--output", help="the .om file, or a folder/ (default: beside the model)")
+    add("--engine", choices=ENGINE_NAMES[:2], help="compile for one engine only (default: both)")
+    add("--precision", choices=PRECISIONS, default="f32", help="of float32 networks (default: f32)")
+    add(
+        "--separability",
+        choices=("proved", "tested"),
+        default="proved",
+        help="what it takes to pad and split rows (default: the static proof)",
+    )
+    add("--tolerance", type=float, help="largest relative difference that passes")
+    add("--threads", type=_positive, help="threads of one run (default: every core)")
+    add("--memory-limit", type=_size, metavar="SIZE", help="what a gear may take, such as 2GiB")
+    add("--sample", action="append", default=[], metavar="NAME=FILE.npy", help="rows to verify on")
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("model", type=Path, help="the .om file")
+    add("-i", "--input", action="append", required=True, metavar="NAME=FILE.npy", help="an input")
+    add("-o", "--output", type=Path, metavar="DIR", help="folder for the outputs, one .npy each")
+    add("--gear", type=int, help="run exactly this gear")
+    add("--engine", choices=ENGINE_NAMES[:2], help="engine to run on")
+    add("--threads", type=_positive, help="threads of one run (default: every core)")
+
+
+def _add_inspect(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, help="the .om file")
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a whole number, 1 or more")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    """``2GiB``, ``1.5 GB`` or a plain number of bytes."""
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)", text)
+    unit = _UNITS.get(match[2].lower()) if match else None
+    size = int(Decimal(match[1]) * unit) if match and unit else 0
+    if size < 1:
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}; allowed: bytes, or a number with kB, MB, GB, kiB, MiB or GiB. "
+            "Write for example 2GiB"
+        )
+    return size

@@ -1,0 +1,139 @@
+"""What ``atc`` does: flags -> checks -> one call of the compiler -> report."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gearshift._version import __version__
+from gearshift.cli import atc_output as out
+from gearshift.cli import console
+from gearshift.cli.atc_argv import Args, UsageError, parse_argv
+from gearshift.cli.atc_checks import check_log, find_errors
+from gearshift.cli.atc_flags import FLAGS
+from gearshift.cli.atc_inputs import input_shapes
+from gearshift.cli.atc_paths import make_parents
+from gearshift.cli.atc_refusals import notes
+from gearshift.errors import GearshiftError
+from gearshift.gears.parse import parse_batch_sizes
+from gearshift.options import CompileOptions
+
+if TYPE_CHECKING:
+    from gearshift.compiler import CompileReport
+
+OK: Final = 0
+USAGE: Final = 1
+FAILED: Final = 255
+"""ATC returns -1, which a shell shows as 255."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs atc on the words after the program's name.
+
+    Returns:
+        Exit status: 0, 1 (unknown flag) or 255 (failed).
+    """
+    try:
+        args = parse_argv(argv)
+    except UsageError as error:
+        console.write(f"ERROR: {error.message}", sys.stderr)
+        return USAGE
+    if args.is_on("h") or args.is_on("help"):
+        console.write(out.help_text())
+        return OK
+    if args.is_on("version"):
+        console.write(f"atc (gearshift) {__version__}")
+        return OK
+    return _run(args)
+
+
+def _run(args: Args) -> int:
+    console.write(out.START)
+    if log_errors := list(check_log(args)):
+        # ATC prints this one by itself, ahead of the failure line.
+        for line in out.error_lines(log_errors):
+            console.write(line)
+        out.write_failure(())
+        return FAILED
+    if errors := find_errors(args):
+        out.write_failure(errors)
+        return FAILED
+    out.write_notes(notes(args))
+    try:
+        with _logging(args["log"]):
+            report = _compile(compile_options(args))
+    except GearshiftError as error:
+        out.write_failure([error])
+        return FAILED
+    except OSError as error:
+        out.write_failure([GearshiftError(f"reading or writing a file failed: {error}")])
+        return FAILED
+    console.write(out.SUCCESS)
+    out.write_warnings(report.warnings)
+    return OK
+
+
+def compile_options(args: Args) -> CompileOptions:
+    """The compiler's options for a command line that passed every check."""
+    return CompileOptions(
+        model=Path(args["model"]),
+        output=Path(args["output"]),
+        input_shape=dict(input_shapes(args)),
+        dynamic_batch_size=parse_batch_sizes(args["dynamic_batch_size"]),
+        soc_version=args["soc_version"] or None,
+        command=_recorded(args),
+    )
+
+
+def _recorded(args: Args) -> str:
+    """The command line for the artifact, where no path may make a difference to the bytes."""
+    words = (
+        f"--{name}={Path(value).name if FLAGS[name].kind == 'path' else value}"
+        for name, value in args.given.items()
+        if name != "output"
+    )
+    return shlex.join(["atc", *words])
+
+
+def _compile(options: CompileOptions) -> CompileReport:
+    # Imported here so that help, version and every refusal answer at once.
+    from gearshift.cli.progress import progress_printer
+    from gearshift.cli.report import print_report
+    from gearshift.compiler import compile_model
+
+    make_parents(options.artifact)
+    with progress_printer() as on_progress:
+        report = compile_model(options, on_progress)
+    print_report(report)
+    return report
+
+
+class _LogOnStderr(logging.Handler):
+    """The standard stream as it is at each line: a progress bar stands in for it for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console.write(self.format(record), sys.stderr)
+
+
+@contextmanager
+def _logging(level: str) -> Iterator[None]:
+    """Shows the package's log on stderr from that level on, while it lasts; "null" shows none."""
+    logger = logging.getLogger("gearshift")
+    silent = level in ("", "null")
+    handler = logging.NullHandler() if silent else _LogOnStderr()
+    handler.setFormatter(logging.Formatter("[%(levelname)s] %(name)s: %(message)s"))
+    before = logger.level, logger.propagate
+    logger.setLevel(logging.CRITICAL if silent else level.upper())
+    logger.propagate = False  # a handler further up would show every line a second time
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]

@@ -1,0 +1,168 @@
+"""What `gearshift compile`, `gearshift run` and `gearshift inspect` do."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from gearshift.cli.arguments import artifact_path, named_array, parse
+from gearshift.cli.console import write, write_json
+from gearshift.errors import GearshiftError, OptionError, OptionErrors
+from gearshift.options import CompileOptions
+from gearshift.tensors import Array
+
+_LONGEST_NAME: Final = 200
+"""Bytes of an output's name in its file's name; file systems stop at 255."""
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Runs the command that the words ask for; None takes this process's own.
+
+    Returns:
+        0, or the failing error's exit code.
+    """
+    arguments = parse(sys.argv[1:] if argv is None else argv, (_compile, _run, _inspect))
+    try:
+        arguments.command(arguments)
+    except GearshiftError as error:
+        for fault in error.errors if isinstance(error, OptionErrors) else (error,):
+            label = f"error {fault.code}" if fault.code else "error"
+            write(f"gearshift: {label}: {fault}", sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _compile(arguments: argparse.Namespace) -> None:
+    """Compile an ONNX model for a list of batch sizes."""
+    from gearshift.artifact.codec import encode
+    from gearshift.cli.progress import progress_printer
+    from gearshift.cli.report import print_report
+    from gearshift.compiler import compile_model
+    from gearshift.gears.parse import parse_batch_sizes, parse_input_shape
+
+    options = CompileOptions(
+        model=arguments.model,
+        output=artifact_path(arguments.model, arguments.output),
+        input_shape=dict(parse_input_shape(arguments.shape)) if arguments.shape else {},
+        dynamic_batch_size=parse_batch_sizes(arguments.gears),
+        engine=arguments.engine,
+        precision=arguments.precision,
+        separability=arguments.separability,
+        tolerance=arguments.tolerance,
+        threads=arguments.threads,
+        memory_limit=arguments.memory_limit,
+        sample_inputs=_samples(arguments.model, arguments.sample) or None,
+    )
+    with progress_printer() as on_progress:
+        report = compile_model(options, on_progress)
+    if arguments.json:
+        manifest = encode(report.manifest)
+        write_json({"output": str(report.output), "bytes": report.nbytes, "manifest": manifest})
+        return
+    print_report(report)
+    for warning in report.warnings:
+        write(f"warning: {warning}", sys.stderr)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    """Run a compiled model on arrays from files."""
+    from gearshift.cli.report import print_run
+    from gearshift.session import load
+
+    given = [named_array(text) for text in arguments.input]
+    with load(arguments.model, engine=arguments.engine, threads=arguments.threads) as model:
+        feeds = _by_name("--input", given, [spec.name for spec in model.inputs[:-1]])
+        start = time.perf_counter()
+        outputs = model.run(feeds, gear=arguments.gear)
+        seconds = time.perf_counter() - start
+        runs = {str(gear): stats.runs for gear, stats in model.stats().gears.items()}
+    files = save_outputs(outputs, arguments.output) if arguments.output else {}
+    if arguments.json:
+        shapes = {name: list(array.shape) for name, array in outputs.items()}
+        write_json({"runs": runs, "seconds": seconds, "shapes": shapes, "files": files})
+    else:
+        print_run(outputs, files, runs, seconds)
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    """Show what an artifact holds."""
+    from gearshift.artifact.codec import encode
+    from gearshift.artifact.reader import Artifact
+    from gearshift.cli.report import print_artifact
+
+    with Artifact.open(arguments.model) as artifact:
+        if arguments.json:
+            parts = [encode(part) for part in artifact.parts]
+            manifest = encode(artifact.manifest)
+            write_json({"bytes": artifact.size, "parts": parts, "manifest": manifest})
+        else:
+            print_artifact(artifact)
+
+
+def save_outputs(outputs: Mapping[str, Array], folder: Path) -> dict[str, str]:
+    """Writes one .npy per output.
+
+    Returns:
+        The file of each, by output name.
+
+    Raises:
+        OptionError: the folder or a file in it cannot be written.
+    """
+    files: dict[str, str] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for (name, array), bare in zip(outputs.items(), _bare_names(outputs), strict=True):
+            file = folder / f"{bare}.npy"
+            np.save(file, array)
+            files[name] = str(file)
+    except OSError as error:
+        raise OptionError(f"--output {folder}: {error.strerror}. Choose another folder.") from error
+    return files
+
+
+def _bare_names(names: Iterable[str]) -> list[str]:
+    """A file name for each, all of them different even where a file system ignores case."""
+    bare_names: list[str] = []
+    used: set[str] = set()
+    for index, name in enumerate(names):
+        safe = re.sub(r"[^\w.-]", "_", name).encode()[:_LONGEST_NAME].decode(errors="ignore")
+        plain = bare = safe if safe.strip("._") else f"output_{index}"
+        number = 1
+        while bare.casefold() in used:
+            number += 1
+            bare = f"{plain}_{number}"
+        used.add(bare.casefold())
+        bare_names.append(bare)
+    return bare_names
+
+
+def _samples(model: Path, texts: Sequence[str]) -> dict[str, Array]:
+    given = [named_array(text) for text in texts]
+    if all(name for name, _ in given):
+        return _by_name("--sample", given, ())
+    from gearshift.frontend.onnx import load_program
+
+    return _by_name("--sample", given, [spec.name for spec in load_program(model).inputs])
+
+
+def _by_name(
+    option: str, given: Sequence[tuple[str, Array]], names: Sequence[str]
+) -> dict[str, Array]:
+    """The arrays by input name, which need not be written where there is but one input."""
+    if len(names) == 1:
+        given = [(name or names[0], array) for name, array in given]
+    arrays = dict(given)
+    if len(arrays) < len(given) or "" in arrays:
+        takes = f"; this model takes {', '.join(names)}" if names else ""
+        raise OptionError(
+            f"{option} has to name each array once{takes}. "
+            f"Write {option} {names[0] if names else 'NAME'}=FILE.npy for each."
+        )
+    return arrays
