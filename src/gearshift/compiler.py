@@ -161,7 +161,7 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
             found.proof, checks, content_with_test=options.separability == "tested"
         )
         for check in checks:
-            _LOG.info("gear %s on %s: %s", check.gear, check.engine, check.differences)
+            _LOG.info("%s", check)
         warnings = (
             *advise_batch_sizes(options.dynamic_batch_size),
             *left_out,

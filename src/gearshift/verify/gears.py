@@ -38,6 +38,11 @@ class GearCheck:
     build_seconds: float
     run_seconds: float
 
+    def __str__(self) -> str:
+        found = ", ".join(f"{d.output} {d.absolute:.1e}" for d in self.differences)
+        pads = f"; pad rows move {self.moved}" if self.moved else ""
+        return f"gear {self.gear} on {self.engine}: differences {found}{pads}"
+
 
 @dataclass(frozen=True)
 class Verification:
