@@ -102,9 +102,10 @@ def _check_valid(path: Path) -> None:
     try:
         onnx.checker.check_model(str(path))
     except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
-        # The checker quotes names as they are; where those are no text, Python cannot read it.
-        is_text = not isinstance(error, UnicodeDecodeError)
-        what = str(error).strip().splitlines()[0] if is_text else "a name in it is not UTF-8."
+        # The checker quotes names as they are; where those are no text, Python cannot read it, or
+        # (by locale) reads nothing.
+        said = "" if isinstance(error, UnicodeDecodeError) else str(error).strip()
+        what = said.splitlines()[0] if said else "a name in it is not UTF-8."
         raise ModelError(
             f"model {str(path)!r} is not valid ONNX: {what} Export it again, or repair it first.",
             code="E16005",
