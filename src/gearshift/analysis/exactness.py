@@ -8,22 +8,10 @@ from typing import Final
 import onnx_ir as ir
 
 from gearshift.analysis.facts import Facts
-from gearshift.analysis.nodes import describe
+from gearshift.analysis.nodes import INTEGERS, describe
 from gearshift.gears.gear import Gear
 from gearshift.program import Program
 
-_INTEGERS: Final = frozenset(
-    {
-        ir.DataType.INT8,
-        ir.DataType.INT16,
-        ir.DataType.INT32,
-        ir.DataType.INT64,
-        ir.DataType.UINT8,
-        ir.DataType.UINT16,
-        ir.DataType.UINT32,
-        ir.DataType.UINT64,
-    }
-)
 _ARITHMETIC: Final = frozenset(
     {
         *("Abs", "Add", "BitShift", "Clip", "CumSum", "Div", "Einsum", "Gemm", "MatMul", "Max"),
@@ -50,9 +38,7 @@ def wide_arithmetic(program: Program, facts: Mapping[Gear, Facts]) -> str | None
                 continue
             if fact.dtype == ir.DataType.DOUBLE:
                 return f"{describe(node)} computes in float64"
-            if fact.dtype in _INTEGERS and (
-                node.op_type in _ARITHMETIC or _from_float(node, known)
-            ):
+            if fact.dtype in INTEGERS and (node.op_type in _ARITHMETIC or _from_float(node, known)):
                 return f"{describe(node)} does arithmetic on integers"
     return None
 
@@ -61,4 +47,4 @@ def _from_float(node: ir.Node, facts: Facts) -> bool:
     if node.op_type != "Cast" or node.inputs[0] is None:
         return False
     source = facts.get(node.inputs[0].name or "")
-    return source is not None and source.dtype not in _INTEGERS | {ir.DataType.BOOL}
+    return source is not None and source.dtype not in INTEGERS | {ir.DataType.BOOL}

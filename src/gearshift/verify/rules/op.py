@@ -9,23 +9,11 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from gearshift.analysis.nodes import describe
+from gearshift.analysis.nodes import INTEGERS, describe
 from gearshift.tensors import Array, Shape
 from gearshift.verify.rules.state import Poison, Rows, Shared, State, Stop, Verdict
 
-_COUNTS: Final = frozenset(
-    {
-        ir.DataType.BOOL,
-        ir.DataType.INT8,
-        ir.DataType.INT16,
-        ir.DataType.INT32,
-        ir.DataType.INT64,
-        ir.DataType.UINT8,
-        ir.DataType.UINT16,
-        ir.DataType.UINT32,
-        ir.DataType.UINT64,
-    }
-)
+_COUNTS: Final = INTEGERS | {ir.DataType.BOOL}
 
 
 @dataclass(frozen=True)
