@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import onnxruntime
+
 from gearshift.tensors import RowLayout
 from graphs import program_from_text
 from graphs_rows import keeps_rows, layouts_that_fit, prove_program, run_batches
@@ -15,6 +17,10 @@ AT_2 = RowLayout(2)
 AT_3 = RowLayout(3)
 REFUTED = "refuted"
 UNKNOWN = "unknown"
+
+
+RECENT = tuple(map(int, onnxruntime.__version__.split(".")[:2])) >= (1, 24)
+"""Older releases lack some operators, or refuse some forms of them."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def test_the_models_own_open_batch_needs_no_input_shape(tmp_path: Path) -> None:
     agree(tmp_path, {"x": numbers(7, 4)})
 
 
-@pytest.mark.parametrize("opset", [7, 11, 13, 18, onnx.defs.onnx_opset_version() - 1])
+# The newest that every ONNX Runtime we allow takes; what an engine does not take, it says itself.
+@pytest.mark.parametrize("opset", [7, 11, 13, 18, 21])
 def test_opsets(tmp_path: Path, opset: int) -> None:
     head = f'<ir_version: 8, opset_import: ["" : {opset}]>'
     compile_text(DENSE, tmp_path, head=head)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError  # a class of its own in 3.10
 from pathlib import Path
 
 import numpy as np
@@ -306,7 +307,7 @@ def test_closing_waits_for_a_run_in_another_thread(slow: gearshift.Session) -> N
         running = pool.submit(slow.run, {"x": rows(20)})  # several pieces
         assert Slow.started.wait(10)
         closing = pool.submit(slow.close)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(FutureTimeoutError):
             closing.result(timeout=0.05)
         Slow.go.set()
         np.testing.assert_array_equal(running.result(timeout=10)["y"], sums(rows(20)))
