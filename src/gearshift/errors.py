@@ -1,7 +1,7 @@
 """Every exception gearshift raises, in one tree.
 
     GearshiftError
-    ├── OptionError            an option or argument is wrong            (ATC code, exit 255)
+    ├── OptionError            an option or argument is wrong            (ATC code)
     ├── OptionErrors           several of them, found in one go
     ├── ModelError             the source model cannot be read or used
     │   ├── UnsupportedModelError   a node stands in the way; names it and its tensor

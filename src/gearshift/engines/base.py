@@ -27,7 +27,7 @@ class EngineOptions:
 
     Attributes:
         precision: what float32 networks are computed in; never left to the engine.
-        threads: threads of one run; None means one per physical core this process may use.
+        threads: threads of one run; None means one per CPU this process may run on.
     """
 
     precision: Precision = "f32"

@@ -23,11 +23,6 @@ PREFERRED: Final = ("openvino", "onnxruntime")
 ENGINE_NAMES: Final = tuple(_ENGINES)
 
 
-def is_installed(name: str) -> bool:
-    """Whether that engine's library can be imported."""
-    return find_spec(_ENGINES[name][2]) is not None
-
-
 @cache
 def get_engine(name: str) -> Engine:
     """The engine of that name, imported on demand.
@@ -42,7 +37,7 @@ def get_engine(name: str) -> Engine:
             + did_you_mean(name, _ENGINES)
         )
     module, class_name, library = _ENGINES[name]
-    if not is_installed(name):
+    if find_spec(library) is None:
         raise EngineError(
             f"engine {name!r} needs the package {library!r}, which is not installed. "
             f"Install it (pip install {library}) or choose another engine: {', '.join(_ENGINES)}."
