@@ -1,0 +1,1 @@
+"""The models that the benchmark runs: some found in packages, some built with seeded weights."""
