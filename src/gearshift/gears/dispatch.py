@@ -1,19 +1,25 @@
 """Which gears run n rows at the least cost. Exact, and pure arithmetic.
 
-With ``c(g)`` the cost of one run of gear g (padding, copy and slice included), the best plan is
+With ``c(g)`` the cost of one run of gear g (padding, copy and slice included), the best way to run
+n rows one piece after the other is
 
     f(0) = 0,    f(n) = min over g of  c(g) + f(max(0, n - g)).
 
-A piece with fewer rows than its gear is padded; in the plans built here only the last one is.
+Where k lanes run side by side, they share out m of the rows evenly and the longest of them is what
+counts; the other rows run before that with the machine to themselves:
+
+    plan(n) = min over m of  f_wide(n - m) + f_lane(ceil(m / k)).
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gearshift.errors import InternalError
+
+_REMEMBERED = 4096  # plans; traffic has few distinct sizes, and a plan is small
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,12 @@ class Piece:
     Attributes:
         gear: the batch size that runs.
         rows: how many of its rows are the caller's; the rest is padding.
-        lane: which of the executions side by side it belongs to.
+        lane: which of the executions side by side it belongs to; None if it runs by itself.
     """
 
     gear: int
     rows: int
-    lane: int = 0
+    lane: int | None = None
 
     def __str__(self) -> str:
         return str(self.gear) if self.rows == self.gear else f"{self.gear}({self.rows} rows)"
@@ -36,7 +42,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Plan:
-    """The pieces that run n rows, in row order, and what they cost (in the cost table's unit)."""
+    """The pieces that run n rows, in row order, and what they cost (in the cost table's unit).
+
+    Pieces without a lane run first, one after the other; then all lanes at once, the pieces of each
+    one after the other.
+    """
 
     rows: int
     pieces: tuple[Piece, ...]
@@ -47,51 +57,139 @@ class Plan:
         """How many rows are computed only to be thrown away."""
         return sum(piece.gear - piece.rows for piece in self.pieces)
 
+    @property
+    def lanes(self) -> tuple[tuple[Piece, ...], ...]:
+        """The pieces of each lane; empty if nothing runs side by side."""
+        count = max((piece.lane + 1 for piece in self.pieces if piece.lane is not None), default=0)
+        return tuple(
+            tuple(piece for piece in self.pieces if piece.lane == lane) for lane in range(count)
+        )
+
     def __str__(self) -> str:
-        return " + ".join(str(piece) for piece in self.pieces) or "nothing"
+        parts = [str(piece) for piece in self.pieces if piece.lane is None]
+        if self.lanes:
+            parts.append("[" + " | ".join(" + ".join(map(str, lane)) for lane in self.lanes) + "]")
+        return " + ".join(parts) or "nothing"
 
 
 class Planner:
-    """Least-cost plans over a table of costs per gear.
+    """Least-cost plans over a table of costs per gear, and another for gears in lanes.
 
     Costs are any positive numbers in one unit. Ties go to the plan with fewer pieces, then to the
     larger gear first, so that equal tables give equal plans.
 
-    The table is built as far as it has been asked for. A row count beyond `_periodic_from` needs no
-    table: some optimal plan then holds the gear with the least cost per row (any g* pieces of other
-    gears contain some whose rows add up to a multiple of g*, and g* runs those no dearer), so that
-    gear is taken off until the rest fits in the table.
+    The tables are built as far as they have been asked for. Beyond `_periodic_from` rows none is
+    needed: with u the rows of the unit (one gear by itself, or one in every lane) that costs least
+    per row, any u pieces hold some whose rows add up to a multiple of u, and units run those no
+    dearer; so some optimal plan has few other pieces, and units are taken off until the rest fits.
     """
 
-    def __init__(self, costs: Mapping[int, float]) -> None:
-        if not costs or any(gear < 1 or not cost > 0 for gear, cost in costs.items()):
-            raise InternalError(f"costs must be positive and given for some gear, got {costs!r}")
-        self.costs = dict(sorted(costs.items(), reverse=True))
-        self._steady = min(self.costs, key=lambda gear: (self.costs[gear] / gear, -gear))
-        self._periodic_from = self._steady * max(self.costs)
-        self._lock = threading.Lock()
-        self._best: list[tuple[float, int]] = [(0.0, 0)]  # rows -> (cost, pieces)
-        self._choice: list[int] = [0]  # rows -> first gear of a best plan
+    def __init__(
+        self,
+        costs: Mapping[int, float],
+        lane_costs: Mapping[int, float] | None = None,
+        lanes: int = 1,
+    ) -> None:
+        """Takes cost by gear; `lane_costs` are those with one such piece in each of `lanes`."""
+        self._wide = _Sequences(costs)
+        self._side = _Sequences(lane_costs) if lane_costs and lanes > 1 else None
+        self._lanes = lanes
+        self._unit = self._wide.steady
+        self._unit_cost = self._wide.costs[self._unit]
+        self._side_is_steady = False
+        self._periodic_from = self._wide.periodic_from(self._unit)
+        if self._side is not None:
+            self._weigh_lanes(self._side)
+        self._plans: dict[int, Plan] = {}
+
+    @property
+    def costs(self) -> Mapping[int, float]:
+        """What one run of each gear costs that has the machine to itself."""
+        return self._wide.costs
 
     def plan(self, rows: int) -> Plan:
         """The least-cost plan for that many rows (>= 0)."""
+        found = self._plans.get(rows)
+        if found is not None:
+            return found
         if rows < 0:
             raise InternalError(f"cannot plan {rows} rows")
-        steady = max(0, -(-(rows - self._periodic_from) // self._steady))
-        rest = rows - steady * self._steady
-        self._extend(rest)
-        gears = [self._steady] * steady
-        left = rest
-        while left > 0:
-            gears.append(self._choice[left])
-            left -= self._choice[left]
-        # Largest first, so that what is padded is the smallest piece of the plan.
-        pieces, left = [], rows
-        for gear in sorted(gears, reverse=True):
-            pieces.append(Piece(gear=gear, rows=min(gear, left)))
-            left -= pieces[-1].rows
-        cost = self._best[rest][0] + steady * self.costs[self._steady]
-        return Plan(rows=rows, pieces=tuple(pieces), cost=cost)
+        plan = self._plan(rows)
+        if len(self._plans) < _REMEMBERED:
+            self._plans[rows] = plan
+        return plan
+
+    def _weigh_lanes(self, side: _Sequences) -> None:
+        unit = side.steady * self._lanes
+        if side.costs[side.steady] * self._unit < self._unit_cost * unit:
+            self._unit, self._unit_cost = unit, side.costs[side.steady]
+            self._side_is_steady = True
+        self._periodic_from = self._wide.periodic_from(self._unit) + self._lanes * (
+            side.periodic_from(self._unit)
+        )
+
+    def _plan(self, rows: int) -> Plan:
+        units = max(0, -(-(rows - self._periodic_from) // self._unit))
+        rest = rows - units * self._unit
+        in_lanes, cost = self._share(rest)
+        wide = self._wide.gears(rest - in_lanes)
+        extra_wide = [] if self._side_is_steady else [self._unit] * units
+        extra_side = [self._unit // self._lanes] * units if self._side_is_steady else []
+        pieces = _pieces(extra_wide + wide, rows - in_lanes - len(extra_side) * self._unit, None)
+        for lane in range(self._lanes if in_lanes or extra_side else 0):
+            share = in_lanes // self._lanes + (lane < in_lanes % self._lanes)
+            gears = extra_side + (self._side.gears(share) if self._side else [])
+            pieces += _pieces(gears, sum(extra_side) + share, lane)
+        return Plan(rows=rows, pieces=tuple(pieces), cost=cost + units * self._unit_cost)
+
+    def _share(self, rows: int) -> tuple[int, float]:
+        """How many of the rows run in lanes, and what the best plan for all of them costs."""
+        if self._side is None:
+            return 0, self._wide.best(rows)[0]
+        full = range(0, rows + 1, self._lanes)
+        shares = full if rows % self._lanes == 0 else (*full, rows)
+        best = (*self._wide.best(rows), 0)
+        for in_lanes in shares[1:]:
+            wide, pieces = self._wide.best(rows - in_lanes)
+            side, more = self._side.best(-(-in_lanes // self._lanes))
+            best = min(best, (wide + side, pieces + more * self._lanes, in_lanes))
+        return best[2], best[0]
+
+
+@dataclass
+class _Sequences:
+    """The best ways to run rows one piece after the other, in a table that grows as asked."""
+
+    costs: Mapping[int, float]
+    steady: int = field(init=False)
+    """The gear with the least cost per row."""
+
+    def __post_init__(self) -> None:
+        if not self.costs or any(gear < 1 or not cost > 0 for gear, cost in self.costs.items()):
+            raise InternalError(f"costs must be positive and given for some gear: {self.costs!r}")
+        self.costs = dict(sorted(self.costs.items(), reverse=True))
+        self.steady = min(self.costs, key=lambda gear: (self.costs[gear] / gear, -gear))
+        self._lock = threading.Lock()
+        self._best: list[tuple[float, int]] = [(0.0, 0)]  # rows -> (cost, pieces)
+        self._choice: list[int] = [0]  # rows -> first gear of a best way
+
+    def periodic_from(self, unit: int) -> int:
+        """Rows beyond which pieces of at most this table's gears hold a multiple of `unit`."""
+        return unit * max(self.costs)
+
+    def best(self, rows: int) -> tuple[float, int]:
+        """Cost of the best way, and how many pieces it has."""
+        self._extend(rows)
+        return self._best[rows]
+
+    def gears(self, rows: int) -> list[int]:
+        """The gears of a best way."""
+        self._extend(rows)
+        gears = []
+        while rows > 0:
+            gears.append(self._choice[rows])
+            rows -= self._choice[rows]
+        return gears
 
     def _extend(self, rows: int) -> None:
         if rows < len(self._choice):
@@ -108,6 +206,15 @@ class Planner:
                 )
                 self._best.append((cost, count))
                 self._choice.append(-choice)
+
+
+def _pieces(gears: list[int], rows: int, lane: int | None) -> list[Piece]:
+    """Those gears over that many rows, largest first, so that the smallest one is what is padded."""
+    pieces = []
+    for gear in sorted(gears, reverse=True):
+        pieces.append(Piece(gear, min(gear, rows), lane))
+        rows -= pieces[-1].rows
+    return pieces
 
 
 def default_costs(sizes: tuple[int, ...]) -> dict[int, float]:

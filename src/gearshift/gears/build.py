@@ -1,0 +1,110 @@
+"""What an engine can be asked to build, and what was measured of it. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+OPEN: Final = 0
+"""Rows of a build whose batch dim is left open: the engine's own dynamic batch."""
+
+
+@dataclass(frozen=True, order=True)
+class Build:
+    """One program that an engine can be asked for.
+
+    Attributes:
+        engine: name of the engine.
+        rows: rows of one execution; `OPEN` for any number.
+        lanes: how many of its executions run side by side, each on its share of the threads.
+    """
+
+    engine: str
+    rows: int
+    lanes: int = 1
+
+    def __str__(self) -> str:
+        rows = "any rows" if self.rows == OPEN else f"{self.rows} row{'s' * (self.rows > 1)}"
+        return f"{self.engine}, {rows}" + (f" in {self.lanes} lanes" if self.lanes > 1 else "")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that one execution of `rows` rows takes, copies in and out included.
+
+    Attributes:
+        rows: the build's rows; an open build has one record for each number that was timed.
+        seconds: with every lane of the build busy.
+        alone: with the other lanes idle; the same as `seconds` for a build of one lane.
+    """
+
+    rows: int
+    seconds: float
+    alone: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one build.
+
+    Attributes:
+        build: the program.
+        timings: one for a fixed build, ascending by rows for an open one.
+        nbytes: resident memory that building it and running every lane of it added.
+    """
+
+    build: Build
+    timings: tuple[Timing, ...]
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A build that runs a certain number of rows, and the seconds it takes."""
+
+    build: Build
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Menu:
+    """What a session plans with: for each number of rows the quickest build that it may use.
+
+    Attributes:
+        wide: rows -> offer, for executions that have the machine to themselves.
+        side: rows -> offer, for executions with one such in each lane; empty for no lanes.
+        lanes: how many lanes run side by side in offers of `side`.
+    """
+
+    wide: Mapping[int, Offer]
+    side: Mapping[int, Offer] = field(default_factory=dict)
+    lanes: int = 1
+
+    @property
+    def builds(self) -> tuple[Build, ...]:
+        """Every build that it can call for, each once, in a fixed order."""
+        offers = (*self.wide.values(), *self.side.values())
+        return tuple(sorted({offer.build for offer in offers}))
+
+
+def make_menu(measured: Iterable[Measured]) -> Menu:
+    """The menu of those builds. An open build is offered for the numbers of rows it was timed at.
+
+    A build with lanes is offered by itself as well, with its other lanes idle.
+    """
+    wide: dict[int, Offer] = {}
+    side: dict[int, Offer] = {}
+    lanes = 1
+    for each in measured:
+        lanes = max(lanes, each.build.lanes)
+        for timing in each.timings:
+            _keep_quicker(wide, timing.rows, Offer(each.build, timing.alone))
+            if each.build.lanes > 1:
+                _keep_quicker(side, timing.rows, Offer(each.build, timing.seconds))
+    return Menu(wide, side, lanes)
+
+
+def _keep_quicker(offers: dict[int, Offer], rows: int, offer: Offer) -> None:
+    if rows not in offers or offer.seconds < offers[rows].seconds:
+        offers[rows] = offer
