@@ -26,13 +26,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.host import cpu_name
 from gearshift.artifact import manifest as m
 from gearshift.artifact.pool import WeightPool
 from gearshift.artifact.reader import Artifact
 from gearshift.artifact.writer import write_artifact
 from gearshift.errors import ArtifactError
 from gearshift.tensors import Array
+from gearshift.tuning.cpu import cpu_name
 
 Arrays = Mapping[str, Array]
 # What the four readers raise for a file that they notice is damaged.

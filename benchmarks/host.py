@@ -6,21 +6,11 @@ import importlib.metadata
 import os
 import platform
 import time
-from pathlib import Path
 
 import psutil
 
 from gearshift.engines import base
-
-
-def cpu_name() -> str:
-    """The processor's own name, as far as the system tells."""
-    table = Path("/proc/cpuinfo")
-    if table.exists():
-        for line in table.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+from gearshift.tuning.cpu import cpu_name
 
 
 def usable_cores() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a script sees its own folder only
 
-from benchmarks.host import cpu_name, usable_cores, versions
+from benchmarks.host import usable_cores, versions
 from benchmarks.worker import WorkerError
 
 import gearshift
@@ -23,6 +23,7 @@ from examples.ocr.models import DemoError, OcrModels, characters
 from examples.ocr.reader import Reading, open_reader, save_picture
 from examples.ocr.show import Show
 from examples.ocr.timing import compare_with_reference, save_rows, time_contenders
+from gearshift.tuning.cpu import cpu_name
 
 BUILD = Path(__file__).resolve().parents[2] / "build" / "ocr"
 # Of a probability, against ONNX Runtime, whose own optimiser moves this model's by up to 4e-4.

@@ -17,6 +17,7 @@
     ├── InputError             an array given to run() does not fit
     │   └── GearError          the number of rows or the gear asked for is not one that was compiled
     ├── EngineError            an engine is missing or failed
+    ├── TableError             a table of measured costs cannot be used
     ├── ClosedError            the session was closed
     └── InternalError          our bug; please report it
 
@@ -159,6 +160,10 @@ class EngineError(GearshiftError):
     """An engine is missing, refused the model or failed while running."""
 
     acl_code = 500002
+
+
+class TableError(GearshiftError):
+    """A table of measured costs is damaged, or of another artifact, host or version."""
 
 
 class ClosedError(GearshiftError):

@@ -46,6 +46,9 @@ _ALLOWED = {
         "artifact", "verify", "findings", "staging", "recording",
     },
     "opening": {"errors", "tensors", "options", "gears", "engines", "artifact"},
+    "tuning": {
+        "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "lanes", "opening",
+    },
     "session": {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
     },
@@ -56,7 +59,8 @@ _FENCED = {  # library -> the only places that may import it
     "openvino": {"engines/openvino.py"},
     "onnxruntime": {"engines/onnxruntime.py"},
     "rich": {"cli"},
-    "psutil": {"analysis"},
+    "psutil": {"analysis", "tuning"},
+    "platformdirs": {"tuning"},
 }
 
 

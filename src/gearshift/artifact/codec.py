@@ -75,8 +75,16 @@ def dumps(value: object) -> bytes:
     return text.encode("utf-8")
 
 
-def loads(data: bytes) -> object:
-    """Parses JSON strictly: UTF-8, no NaN, no repeated keys, no endless digits, no deep nesting."""
+def loads(data: bytes, what: str = "its directory") -> object:
+    """Parses JSON strictly: UTF-8, no NaN, no repeated keys, no endless digits, no deep nesting.
+
+    Args:
+        data: the text.
+        what: what messages call it.
+
+    Raises:
+        CorruptArtifactError: it is something else.
+    """
     try:
         return json.loads(
             data.decode("utf-8"),
@@ -85,7 +93,7 @@ def loads(data: bytes) -> object:
             object_pairs_hook=_no_repeats,
         )
     except (ValueError, RecursionError) as error:
-        raise CorruptArtifactError(f"its directory is not the JSON it should be: {error}") from None
+        raise CorruptArtifactError(f"{what} is not the JSON it should be: {error}") from None
 
 
 def shorten(value: object, limit: int = 60) -> str:
@@ -139,7 +147,7 @@ def _decode_record(cls: type, data: object, where: str) -> object:
         if name in data:
             values[name] = _decode(hint, data[name], key)
         elif required:
-            raise CorruptArtifactError(f"{key} is missing from its manifest")
+            raise CorruptArtifactError(f"{key} is missing")
     return cls(**values)
 
 

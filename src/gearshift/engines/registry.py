@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Final, cast
 
@@ -23,6 +23,22 @@ PREFERRED: Final = ("openvino", "onnxruntime")
 ENGINE_NAMES: Final = tuple(_ENGINES)
 
 
+def installed_version(name: str) -> str | None:
+    """Version of the package that engine needs, None if it is not installed. Imports no library.
+
+    Raises:
+        OptionError: no engine has that name.
+    """
+    library = _registered(name)[2]
+    if find_spec(library) is None:
+        return None
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        # The library of that name came in a package of another name: it has to say so itself.
+        return get_engine(name).version()
+
+
 @cache
 def get_engine(name: str) -> Engine:
     """The engine of that name, imported on demand.
@@ -31,15 +47,19 @@ def get_engine(name: str) -> Engine:
         OptionError: no engine has that name.
         EngineError: its library is not installed.
     """
-    if name not in _ENGINES:
-        raise OptionError(
-            f"engine {name!r} does not exist; allowed: {', '.join(_ENGINES)}."
-            + did_you_mean(name, _ENGINES)
-        )
-    module, class_name, library = _ENGINES[name]
+    module, class_name, library = _registered(name)
     if find_spec(library) is None:
         raise EngineError(
             f"engine {name!r} needs the package {library!r}, which is not installed. "
             f"Install it (pip install {library}) or choose another engine: {', '.join(_ENGINES)}."
         )
     return cast(Engine, getattr(import_module(module), class_name)())
+
+
+def _registered(name: str) -> tuple[str, str, str]:
+    if name not in _ENGINES:
+        raise OptionError(
+            f"engine {name!r} does not exist; allowed: {', '.join(_ENGINES)}."
+            + did_you_mean(name, _ENGINES)
+        )
+    return _ENGINES[name]

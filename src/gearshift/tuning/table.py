@@ -1,0 +1,244 @@
+"""The cost table: what every program that was tried took on one host. Pure data, and its checks."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Final, NoReturn
+
+from gearshift.artifact.codec import decode, dumps, loads, shorten
+from gearshift.engines.base import usable_cores
+from gearshift.engines.registry import installed_version
+from gearshift.errors import CorruptArtifactError, TableError
+from gearshift.gears.build import OPEN, Build, Measured
+from gearshift.options import MAX_THREADS, PRECISIONS
+from gearshift.tuning.cpu import cpu_signature
+
+TABLE_VERSION: Final = 1
+"""Version of what a table's fields mean; a table of another version is no table."""
+
+_MAX_ROWS: Final = 2**31 - 1
+_MAX_BYTES: Final = 1 << 46
+_MAX_BUILDS: Final = 4096
+_MAX_TIMINGS: Final = 1024
+_IDENTITY: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class EngineVersion:
+    """An engine, and the version of its library."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """What costs depend on besides the artifact.
+
+    Attributes:
+        cpu: the processor's name and model numbers.
+        cores: CPUs the process may run on.
+        threads: threads of one run.
+        system: operating system and architecture.
+        engines: those that are installed of those the artifact has, by name.
+    """
+
+    cpu: str
+    cores: int
+    threads: int
+    system: str
+    engines: tuple[EngineVersion, ...]
+
+    @property
+    def key(self) -> str:
+        """Short name of this host: equal if all of it and the table's version are equal."""
+        return hashlib.sha256(dumps((TABLE_VERSION, self))).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class EngineBytes:
+    """Resident memory that an engine's library and its network take before any program."""
+
+    engine: str
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A build that was tried and is not to be used, and why."""
+
+    build: Build
+    reason: str
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """What a tuning run found out about one artifact on one host.
+
+    Attributes:
+        version: `TABLE_VERSION`.
+        artifact: identity of the artifact (`Artifact.identity`).
+        host: where it was measured.
+        precision: what float32 networks were computed in.
+        seconds: how long the measuring took.
+        made: when, by `timestamp`.
+        measured: every build that ran; each has an entry here or in `dropped`, never in both.
+        dropped: every build that was tried and ruled out.
+        engines: what each engine takes by itself; one record per engine that was loaded.
+    """
+
+    version: int
+    artifact: str
+    host: Host
+    precision: str
+    seconds: float
+    made: str
+    measured: tuple[Measured, ...]
+    dropped: tuple[Dropped, ...]
+    engines: tuple[EngineBytes, ...]
+
+    def engine_nbytes(self, engine: str) -> int:
+        """What that engine takes before any program; 0 if it was never loaded."""
+        return next((each.nbytes for each in self.engines if each.engine == engine), 0)
+
+
+def this_host(engines: Sequence[str], threads: int) -> Host:
+    """The host this process runs on.
+
+    Args:
+        engines: names of the engines that may run; those not installed are left out.
+        threads: threads of one run.
+    """
+    versions = ((name, installed_version(name)) for name in sorted(set(engines)))
+    return Host(
+        cpu=cpu_signature(),
+        cores=usable_cores(),
+        threads=threads,
+        system=f"{platform.system()} {platform.machine()}",
+        engines=tuple(EngineVersion(name, version) for name, version in versions if version),
+    )
+
+
+def timestamp() -> str:
+    """Now, as `CostTable.made` has it: ISO date and time to the second, UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def table_bytes(table: CostTable) -> bytes:
+    """The table as canonical JSON. Raises TableError for one that `read_table` would refuse."""
+    check_table(table)
+    return dumps(table)
+
+
+def read_table(data: bytes) -> CostTable:
+    """The table that `table_bytes` wrote. Raises TableError for anything else."""
+    try:
+        parsed = loads(data, "the table")
+    except CorruptArtifactError as error:
+        raise TableError(error.message) from error
+    return decode_table(parsed)
+
+
+def decode_table(data: object) -> CostTable:
+    """The table of parsed JSON. Raises TableError, which names the key and the rule."""
+    try:
+        table = decode(CostTable, data, "table")
+    except CorruptArtifactError as error:
+        raise TableError(error.message) from error
+    check_table(table)
+    return table
+
+
+def check_table(table: CostTable) -> None:
+    """Raises TableError if the table breaks a rule, so that whoever reads it may rely on it."""
+    if table.version != TABLE_VERSION:
+        _refuse("version", table.version, f"{TABLE_VERSION}, which this gearshift writes")
+    if not _IDENTITY.fullmatch(table.artifact):
+        _refuse("artifact", table.artifact, "64 hexadecimal digits")
+    if table.precision not in PRECISIONS:
+        _refuse("precision", table.precision, f"one of {', '.join(PRECISIONS)}")
+    if not 0 <= table.seconds < math.inf:
+        _refuse("seconds", table.seconds, "finite, 0 or more")
+    if not _is_utc(table.made):
+        _refuse("made", table.made, "an ISO date and time in UTC")
+    _check_host(table.host)
+    known = {each.name for each in table.host.engines}
+    _check_engines(table.engines, known)
+    if not 1 <= len(table.measured) <= _MAX_BUILDS:
+        _refuse("the number of measured builds", len(table.measured), f"1 to {_MAX_BUILDS}")
+    builds = [each.build for each in table.measured]
+    builds += [each.build for each in table.dropped]
+    _check_unlike("a build", builds)
+    for build in builds:
+        _check_build(build, known, table.host.threads)
+    for measured in table.measured:
+        _check_measured(measured)
+
+
+def _check_host(host: Host) -> None:
+    if host.cores < 1:
+        _refuse("host.cores", host.cores, "1 or more")
+    if not 1 <= host.threads <= MAX_THREADS:
+        _refuse("host.threads", host.threads, f"1 to {MAX_THREADS}")
+    _check_unlike("host.engines", [each.name for each in host.engines])
+
+
+def _check_engines(engines: Sequence[EngineBytes], known: set[str]) -> None:
+    _check_unlike("engines", [each.engine for each in engines])
+    for each in engines:
+        if each.engine not in known:
+            _refuse("engines", each.engine, "an engine of its host")
+        if not 0 <= each.nbytes <= _MAX_BYTES:
+            _refuse(f"the memory of {each.engine}", each.nbytes, f"0 to {_MAX_BYTES} bytes")
+
+
+def _check_build(build: Build, known: set[str], threads: int) -> None:
+    if build.engine not in known:
+        _refuse("the engine of a build", build.engine, "an engine of its host")
+    if not 0 <= build.rows <= _MAX_ROWS:
+        _refuse("the rows of a build", build.rows, f"{OPEN} to {_MAX_ROWS}")
+    if not 1 <= build.lanes <= threads:
+        _refuse("the lanes of a build", build.lanes, f"1 to the host's {threads} threads")
+
+
+def _check_measured(measured: Measured) -> None:
+    build, rows = measured.build, [timing.rows for timing in measured.timings]
+    if not 0 <= measured.nbytes <= _MAX_BYTES:
+        _refuse(f"the memory of {build}", measured.nbytes, f"0 to {_MAX_BYTES} bytes")
+    if build.rows != OPEN and rows != [build.rows]:
+        _refuse(f"the rows timed of {build}", rows, f"[{build.rows}]")
+    if not 1 <= len(rows) <= _MAX_TIMINGS:
+        _refuse(f"the number of timings of {build}", len(rows), f"1 to {_MAX_TIMINGS}")
+    if rows != sorted(set(rows)) or not 1 <= rows[0] <= rows[-1] <= _MAX_ROWS:
+        _refuse(f"the rows timed of {build}", rows, f"ascending, 1 to {_MAX_ROWS}")
+    for timing in measured.timings:
+        for seconds in (timing.seconds, timing.alone):
+            if not 0 < seconds < math.inf:
+                _refuse(f"a time of {build}", seconds, "finite and more than 0 seconds")
+
+
+def _check_unlike(where: str, values: Iterable[Hashable]) -> None:
+    for value, times in Counter(values).items():
+        if times > 1:
+            _refuse(where, str(value), "there once")
+
+
+def _is_utc(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).utcoffset() == timedelta(0)
+    except ValueError:
+        return False
+
+
+def _refuse(where: str, value: object, allowed: str) -> NoReturn:
+    raise TableError(
+        f"{where} is {shorten(value)} in the cost table, but has to be {allowed}. "
+        "Measure again: gearshift tune."
+    )
