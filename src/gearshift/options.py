@@ -26,6 +26,9 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Separability = Literal["proved", "tested"]
 SEPARABILITIES: tuple[Separability, ...] = get_args(Separability)
 
+Budget = Literal["balanced", "speed", "memory"]
+BUDGETS: tuple[Budget, ...] = get_args(Budget)
+
 MAX_THREADS: Final = 1024
 """More than any one machine has cores; engines run out of memory while starting many more."""
 
@@ -106,13 +109,20 @@ class SessionOptions:
         threads: threads of one run; None means every core this process may use.
         preload: gears to build at load instead of at first use; True for all of them. One gear
             may be given as it is.
-        costs: cost of one run of each gear, in any one unit; None starts on the default model.
+        costs: cost of one run of each gear, in any one unit; None takes what was measured.
+        tune: seconds to measure for if nothing was measured on this host yet, 0 for never; None
+            means ``GEARSHIFT_TUNE_SECONDS``, or the tuner's own default.
+        memory_budget: what the programs may take: "balanced", "speed", "memory", or bytes.
+        batch_invariant: give each row the same bits however many rows come with it.
     """
 
     engine: str | None = None
     threads: int | None = None
     preload: bool | tuple[int, ...] = False
     costs: Mapping[int, float] | None = None
+    tune: float | None = None
+    memory_budget: Budget | int = "balanced"
+    batch_invariant: bool = False
 
     def __post_init__(self) -> None:
         """Raises OptionError, or OptionErrors for several, for values that can mean nothing."""
@@ -122,6 +132,9 @@ class SessionOptions:
             threads=_optional(_count(MAX_THREADS)),
             preload=_preload,
             costs=_optional(_costs),
+            tune=_optional(_seconds),
+            memory_budget=_budget,
+            batch_invariant=_flag,
         )
 
 
@@ -193,6 +206,33 @@ def _tolerance(name: str, value: Any) -> float:
             "it out."
         )
     return number
+
+
+def _seconds(name: str, value: Any) -> float:
+    number = _number(value)
+    if number is None or number < 0:
+        raise OptionError(
+            f"{name}={_shown(value)}: give a number of seconds, 0 for not at all, or leave it out."
+        )
+    return number
+
+
+def _budget(name: str, value: Any) -> str | int:
+    number = _whole(value)
+    if number is not None and number > 0:
+        return number
+    if isinstance(value, str) and value in BUDGETS:
+        return value
+    hint = did_you_mean(value, BUDGETS) if isinstance(value, str) else ""
+    raise OptionError(
+        f"{name}={_shown(value)}: give {', '.join(BUDGETS)}, or a number of bytes.{hint}"
+    )
+
+
+def _flag(name: str, value: Any) -> bool:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise OptionError(f"{name}={_shown(value)}: give True or False.")
 
 
 def _path(name: str, value: Any) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from gearshift.gears.dispatch import Piece, Plan
 
 OPEN: Final = 0
 """Rows of a build whose batch dim is left open: the engine's own dynamic batch."""
@@ -86,6 +88,31 @@ class Menu:
         """Every build that it can call for, each once, in a fixed order."""
         offers = (*self.wide.values(), *self.side.values())
         return tuple(sorted({offer.build for offer in offers}))
+
+    @property
+    def starter(self) -> Build:
+        """The build that is worth having first: the one for the fewest rows can run any number."""
+        return self.wide[min(self.wide)].build
+
+    @property
+    def single_size(self) -> tuple[int, float]:
+        """The number of rows, and the seconds, of a menu that has one size."""
+        ((rows, offer),) = (self.side or self.wide).items()
+        return rows, offer.seconds
+
+    def build(self, piece: Piece) -> Build:
+        """What runs a piece of a plan."""
+        return (self.wide if piece.lane is None else self.side)[piece.gear].build
+
+    def builds_of(self, plan: Plan) -> set[Build]:
+        """What runs a plan."""
+        return {self.build(piece) for piece in plan.pieces}
+
+    def only(self, builds: Collection[Build]) -> Menu:
+        """What is left if there are no other builds than those."""
+        wide = {rows: offer for rows, offer in self.wide.items() if offer.build in builds}
+        side = {rows: offer for rows, offer in self.side.items() if offer.build in builds}
+        return Menu(wide, side, self.lanes if side else 1)
 
 
 def make_menu(measured: Iterable[Measured]) -> Menu:

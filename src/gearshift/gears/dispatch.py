@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from gearshift.errors import InternalError
 
@@ -57,7 +58,20 @@ class Plan:
         """How many rows are computed only to be thrown away."""
         return sum(piece.gear - piece.rows for piece in self.pieces)
 
-    @property
+    def first(self, rows: int) -> Plan:
+        """The same pieces for only that many rows, so that the last ones are padding."""
+        pieces, left = [], rows
+        for piece in self.pieces:
+            pieces.append(replace(piece, rows=min(piece.rows, left)))
+            left -= pieces[-1].rows
+        return Plan(rows, tuple(pieces), self.cost)
+
+    @cached_property
+    def alone(self) -> tuple[Piece, ...]:
+        """The pieces that run by themselves."""
+        return tuple(piece for piece in self.pieces if piece.lane is None)
+
+    @cached_property
     def lanes(self) -> tuple[tuple[Piece, ...], ...]:
         """The pieces of each lane; empty if nothing runs side by side."""
         count = max((piece.lane + 1 for piece in self.pieces if piece.lane is not None), default=0)
@@ -66,7 +80,7 @@ class Plan:
         )
 
     def __str__(self) -> str:
-        parts = [str(piece) for piece in self.pieces if piece.lane is None]
+        parts = [str(piece) for piece in self.alone]
         if self.lanes:
             parts.append("[" + " | ".join(" + ".join(map(str, lane)) for lane in self.lanes) + "]")
         return " + ".join(parts) or "nothing"
@@ -209,12 +223,19 @@ class _Sequences:
 
 
 def _pieces(gears: list[int], rows: int, lane: int | None) -> list[Piece]:
-    """Those gears over that many rows, largest first, so that the smallest one is what is padded."""
+    """Those gears over that many rows, largest first, so that padding falls on the smallest."""
     pieces = []
     for gear in sorted(gears, reverse=True):
         pieces.append(Piece(gear, min(gear, rows), lane))
         rows -= pieces[-1].rows
     return pieces
+
+
+def row_by_row(rows: int, gear: int, cost: float, lanes: int = 1) -> Plan:
+    """One piece for each row, over all lanes: what is the same for a row whatever comes with it."""
+    lane_of = [None if lanes == 1 else row * lanes // rows for row in range(rows)]
+    pieces = tuple(Piece(gear, 1, lane) for lane in lane_of)
+    return Plan(rows, pieces, cost * -(-rows // lanes))
 
 
 def default_costs(sizes: tuple[int, ...]) -> dict[int, float]:

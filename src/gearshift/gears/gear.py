@@ -72,9 +72,14 @@ class GearSet:
 
     def shapes(self, gear: Gear) -> dict[str, Shape]:
         """Every input's shape at that gear, by name."""
+        return self.shapes_of(gear.rows)
+
+    def shapes_of(self, rows: int) -> dict[str, Shape]:
+        """Every input's shape for that many rows, by name; with 0 the batch dim stays -1."""
         if self.mode != "batch":
             raise InternalError(f"gear mode {self.mode} cannot be dealt to inputs yet")
+        size = rows or -1
         return {
-            spec.name: tuple(gear.rows if dim == -1 else dim for dim in spec.shape)
+            spec.name: tuple(size if dim == -1 else dim for dim in spec.shape)
             for spec in self.inputs
         }

@@ -1,0 +1,135 @@
+"""Plans with lanes against every way to deal the rows out."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gearshift.gears.build import Build, Measured, Menu, Offer, Timing, make_menu
+from gearshift.gears.dispatch import Piece, Plan, Planner, row_by_row
+from test_dispatch import COST, brute_force, cost_tables, recursion
+
+LANES = st.integers(2, 4)
+
+
+def every_deal(wide: dict[int, float], side: dict[int, float], lanes: int, rows: int) -> float:
+    """The least makespan over every way to give each lane, and nobody, its rows."""
+    alone = [brute_force(wide, n) for n in range(rows + 1)]
+    lane = [brute_force(side, n) for n in range(rows + 1)]
+    return min(
+        alone[rows - sum(deal)] + max(lane[n] for n in deal)
+        for deal in itertools.product(range(rows + 1), repeat=lanes)
+        if sum(deal) <= rows
+    )
+
+
+def makespan(plan: Plan, wide: dict[int, float], side: dict[int, float]) -> float:
+    """What a plan costs, added up piece by piece."""
+    lanes = [sum(side[piece.gear] for piece in lane) for lane in plan.lanes]
+    return sum(wide[piece.gear] for piece in plan.alone) + max(lanes, default=0.0)
+
+
+@given(cost_tables(), cost_tables(), st.integers(2, 3), st.integers(0, 9))
+def test_no_deal_is_cheaper(
+    wide: dict[int, float], side: dict[int, float], lanes: int, rows: int
+) -> None:
+    best = every_deal(wide, side, lanes, rows)
+    assert Planner(wide, side, lanes).plan(rows).cost == pytest.approx(best)
+
+
+@given(cost_tables(), cost_tables(), LANES, st.integers(0, 3000))
+def test_many_rows_cost_what_sharing_them_out_says(
+    wide: dict[int, float], side: dict[int, float], lanes: int, rows: int
+) -> None:
+    recursion_table = _table(wide, rows)
+    lane_table = _table(side, rows)
+    best = min(
+        recursion_table[rows - shared] + lane_table[-(-shared // lanes)]
+        for shared in range(rows + 1)
+    )
+    assert Planner(wide, side, lanes).plan(rows).cost == pytest.approx(best)
+    assert recursion_table[rows] == pytest.approx(recursion(wide, rows))
+
+
+def _table(costs: dict[int, float], rows: int) -> list[float]:
+    table = [0.0]
+    for n in range(1, rows + 1):
+        table.append(min(cost + table[max(0, n - gear)] for gear, cost in costs.items()))
+    return table
+
+
+@given(cost_tables(), cost_tables(), LANES, st.integers(0, 5000))
+def test_pieces_hold_the_rows_and_add_up(
+    wide: dict[int, float], side: dict[int, float], lanes: int, rows: int
+) -> None:
+    plan = Planner(wide, side, lanes).plan(rows)
+    assert sum(piece.rows for piece in plan.pieces) == rows
+    assert all(1 <= piece.rows <= piece.gear for piece in plan.pieces)
+    assert len(plan.lanes) <= lanes
+    assert plan.pieces == (*plan.alone, *itertools.chain(*plan.lanes)), "in row order"
+    assert makespan(plan, wide, side) == pytest.approx(plan.cost)
+
+
+@given(cost_tables(), cost_tables(), LANES, st.integers(1, 60), st.data())
+def test_the_first_rows_of_a_plan(
+    wide: dict[int, float], side: dict[int, float], lanes: int, rows: int, data: st.DataObject
+) -> None:
+    whole = Planner(wide, side, lanes).plan(rows)
+    kept = data.draw(st.integers(0, rows))
+    plan = whole.first(kept)
+    assert [piece.gear for piece in plan.pieces] == [piece.gear for piece in whole.pieces]
+    assert (plan.rows, sum(piece.rows for piece in plan.pieces)) == (kept, kept)
+    assert plan.cost == whole.cost
+
+
+def test_what_lanes_are_for() -> None:
+    planner = Planner({1: 8.0, 8: 61.0}, {1: 14.4}, lanes=2)
+    assert str(planner.plan(1)) == "1"
+    assert str(planner.plan(4)) == "[1 + 1 | 1 + 1]"
+    assert str(planner.plan(5)) == "1 + [1 + 1 | 1 + 1]"
+    assert planner.plan(4).pieces == (
+        *(Piece(1, 1, 0), Piece(1, 1, 0)),
+        *(Piece(1, 1, 1), Piece(1, 1, 1)),
+    )
+
+
+def test_one_lane_is_none() -> None:
+    assert Planner({2: 3.0}, {1: 0.1}, lanes=1).plan(4) == Planner({2: 3.0}).plan(4)
+
+
+@given(st.integers(0, 40), st.integers(1, 5), st.integers(1, 4), COST)
+def test_row_by_row_gives_each_row_a_piece(rows: int, gear: int, lanes: int, cost: float) -> None:
+    plan = row_by_row(rows, gear, cost, lanes)
+    assert [(piece.gear, piece.rows) for piece in plan.pieces] == [(gear, 1)] * rows
+    busiest = max((len(lane) for lane in plan.lanes), default=rows if lanes == 1 else 0)
+    assert busiest == -(-rows // lanes)
+    assert plan.cost == pytest.approx(cost * busiest)
+
+
+SMALL = Measured(Build("a", 1), (Timing(1, 2.0, 2.0),), 10)
+PAIR = Measured(Build("a", 1, lanes=2), (Timing(1, 3.0, 1.5),), 20)
+ANY = Measured(Build("b", 0), (Timing(1, 4.0, 4.0), Timing(8, 5.0, 5.0)), 30)
+
+
+def test_a_menu_offers_the_quickest_of_each_size() -> None:
+    menu = make_menu([SMALL, PAIR, ANY])
+    assert menu == Menu(
+        wide={1: Offer(PAIR.build, 1.5), 8: Offer(ANY.build, 5.0)},
+        side={1: Offer(PAIR.build, 3.0)},
+        lanes=2,
+    )
+    assert menu.builds == (PAIR.build, ANY.build)
+    assert menu.starter == PAIR.build
+    assert menu.build(Piece(1, 1, lane=1)) == PAIR.build
+    assert menu.only({ANY.build}) == Menu({8: Offer(ANY.build, 5.0)})
+    plan = Planner({8: 5.0}, {1: 3.0}, 2).plan(10)
+    assert menu.builds_of(plan) == {PAIR.build, ANY.build}
+
+
+def test_a_build_says_what_it_is() -> None:
+    assert str(PAIR.build) == "a, 1 row in 2 lanes"
+    assert str(ANY.build) == "b, any rows"
+    assert str(Build("c", 4)) == "c, 4 rows"
