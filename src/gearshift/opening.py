@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
+
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
 from gearshift.engines.base import Constant, EngineOptions, LoadedNetwork, Network
@@ -11,7 +13,7 @@ from gearshift.engines.registry import get_engine
 from gearshift.errors import OptionError
 from gearshift.gears.gear import Gear, GearSet, Mode
 from gearshift.options import Precision
-from gearshift.tensors import TensorSpec, dtype_named
+from gearshift.tensors import Array, TensorSpec, dtype_named
 
 
 def gear_set(manifest: Manifest) -> GearSet:
@@ -30,6 +32,12 @@ def output_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
         TensorSpec(record.name, dtype_named(record.dtype), record.shape)
         for record in manifest.outputs
     )
+
+
+def ones(gears: GearSet, rows: int) -> list[Array]:
+    """Feeds that run on most models: ones divide anything, and most tables have a row 1."""
+    shapes = gears.shapes_of(rows)
+    return [np.ones(shapes[spec.name], spec.dtype.numpy) for spec in gears.inputs]
 
 
 def load_network(artifact: Artifact, engine: str, threads: int | None) -> LoadedNetwork:
