@@ -9,48 +9,14 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from networks import EXACT, MIXED, ROW_SUMS, TWINS, load, whole
 
-from gearshift.engines.base import EngineOptions, LoadedNetwork, Network
+from gearshift.engines.base import EngineOptions, Network
 from gearshift.engines.registry import ENGINE_NAMES, get_engine
 from gearshift.errors import EngineError, InputError, OptionError
 from gearshift.staging import stage
 from gearshift.tensors import Array
 from graphs import program_from_text
-
-EXACT = [name for name in ENGINE_NAMES if name != "null"]
-
-# The null engine gives row sums; so does this network, and so every engine must agree on it.
-ROW_SUMS = """
-model (float[N, 3] x) => (float[N, 2] y)
-<float[3, 2] ones = {1, 1, 1, 1, 1, 1}> { y = MatMul (x, ones) }
-"""
-# More than 64 bytes of weights, so that they lie in the pool; two inputs, one without rows.
-WEIGHTS = ", ".join(str(value % 7 - 3) for value in range(48))
-MIXED = f"""
-model (float[N, 6] x, float[1] scale, int64[N] ids) => (float[N, 8] y, int64[N] next, bool[N] odd)
-<float[6, 8] w = {{{WEIGHTS}}}, int64 one = {{1}}, int64 two = {{2}}>
-{{
-  xw = MatMul (x, w)
-  y = Mul (xw, scale)
-  next = Add (ids, one)
-  rest = Mod (ids, two)
-  odd = Equal (rest, one)
-}}
-"""
-
-
-def load(engine: str, text: str, folder: Path, threads: int | None = 1) -> LoadedNetwork:
-    program = program_from_text(text)
-    staged = stage(program, folder)
-    topology = get_engine(engine).lower(staged.model, staged.pool)
-    network = Network(
-        topology, staged.map_pool(), staged.constants, program.inputs, program.outputs
-    )
-    return get_engine(engine).load(network, EngineOptions(threads=threads))
-
-
-def whole(shape: tuple[int, ...], seed: int = 0) -> Array:
-    return np.random.default_rng(seed).integers(-9, 9, shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
@@ -204,18 +170,6 @@ def test_copies_made_for_the_engine_outlive_the_run(engine: str, tmp_path: Path)
         np.testing.assert_array_equal(y[:, 0], x.sum(1))
 
 
-TWINS = """
-model (float[N, 3] x) => (float[N, 3] same, float[N, 3] r, float[N, 3] r2, float[2] fixed)
-<float[2] c = {1, 2}>
-{
-  same = Identity (x)
-  r = Relu (x)
-  r2 = Identity (r)
-  fixed = Neg (c)
-}
-"""
-
-
 @pytest.mark.parametrize("engine", EXACT)
 @pytest.mark.parametrize("given", ["all", "some", "none"])
 def test_outputs_are_written_where_they_are_wanted(engine: str, given: str, tmp_path: Path) -> None:
@@ -248,5 +202,6 @@ def test_onnxruntime_reads_no_file_that_a_topology_names(
     topology = get_engine("onnxruntime").lower(staged.model, staged.pool)
     monkeypatch.chdir(tmp_path)  # where a file of that very name lies
     network = Network(topology, staged.map_pool(), (), program.inputs, program.outputs)
+    loaded = get_engine("onnxruntime").load(network, EngineOptions())
     with pytest.raises(EngineError, match="onnxruntime failed while reading the network"):
-        get_engine("onnxruntime").load(network, EngineOptions())
+        loaded.executable({"x": (1, 6), "scale": (1,), "ids": (1,)})

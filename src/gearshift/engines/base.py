@@ -38,6 +38,10 @@ class EngineOptions:
         """The number of threads, decided."""
         return self.threads or usable_cores()
 
+    def share(self, lanes: int) -> int:
+        """Threads of one run, with so many side by side."""
+        return max(1, self.thread_count // lanes)
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -82,20 +86,28 @@ class ConstantSink(Protocol):
 
 
 class Executable(ABC):
-    """A network ready to run at fixed input shapes. Safe to call from several threads."""
+    """A network ready to run at certain input shapes. Safe to call from several threads."""
 
     @abstractmethod
     def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         """Runs once.
 
         Args:
-            feeds: one C-contiguous array per network input, of exactly the executable's shapes.
+            feeds: one C-contiguous array per network input, of exactly the executable's shapes;
+                any number of rows where these are open.
             into: where to write the outputs, one C-contiguous array of exactly its shape per
                 network output, None for one that is to be made; empty for all of them.
 
         Returns:
             One array per network output, owned by the caller: those of `into` where given.
         """
+
+    def blob(self) -> bytes | None:
+        """What `LoadedNetwork.executable` makes this executable of again, more quickly.
+
+        None where the engine has no such thing.
+        """
+        return None
 
 
 def place(made: Sequence[Array], into: Sequence[Array | None]) -> list[Array]:
@@ -116,8 +128,21 @@ class LoadedNetwork(ABC):
     """A network opened by one engine; makes executables."""
 
     @abstractmethod
-    def executable(self, shapes: Mapping[str, Shape]) -> Executable:
-        """Builds the executable for those input shapes. May be slow and may take memory."""
+    def executable(
+        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+    ) -> Executable:
+        """Builds the executable for those input shapes. May be slow and may take memory.
+
+        Args:
+            shapes: by input name; -1 at axis 0 leaves the number of rows open.
+            lanes: how many threads will run it at once, each on its share of the engine's threads.
+            blob: what an executable for the same shapes and lanes gave as its `blob`. It is
+                trusted: never pass bytes that may have changed since. Engines that give none take
+                no notice of it.
+
+        Raises:
+            EngineError: the engine refused the network, or the blob.
+        """
 
     def close(self) -> None:  # noqa: B027 - most engines have nothing to give back by hand
         """Gives back what the engine holds."""
@@ -132,6 +157,8 @@ class Engine(ABC):
     precisions: ClassVar[tuple[Precision, ...]] = ("f32",)
     is_narrow: ClassVar[bool] = False
     """Whether it computes float64 in float32 and wide integers in fewer bits, without a word."""
+    fixed_programs: ClassVar[bool] = True
+    """Whether a program for a fixed number of rows is another one than that for any number."""
 
     @abstractmethod
     def version(self) -> str:

@@ -1,7 +1,8 @@
 """ONNX Runtime: one session with an open batch dim serves every gear; weights are mapped.
 
 A session per gear would repack the weights once per gear; one session measured as fast here (see
-docs/adr/0004-engines.md), so an executable is only a view of it.
+docs/adr/0004-engines.md), so an executable is only a view of it. There is one for each number of
+threads that runs are asked to take, made when the first executable needs it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -46,6 +48,7 @@ class OnnxRuntimeEngine(Engine):
 
     name: ClassVar[str] = "onnxruntime"
     package: ClassVar[str] = "onnxruntime"
+    fixed_programs: ClassVar[bool] = False
 
     def version(self) -> str:
         """ONNX Runtime's version."""
@@ -55,12 +58,12 @@ class OnnxRuntimeEngine(Engine):
         """The ONNX file itself, without its weights."""
         topology = model.read_bytes()
         with engine_errors(self.name, "reading the model", *_FOREIGN):
-            ort.InferenceSession(str(model), _options(EngineOptions(), optimise=False), _PROVIDERS)
+            ort.InferenceSession(str(model), _options(1, optimise=False), _PROVIDERS)
         return topology
 
     def load(self, network: Network, options: EngineOptions) -> LoadedNetwork:
-        """Opens the ONNX file with the pool's arrays as its weights."""
-        with engine_errors(self.name, "reading the network", *_FOREIGN):
+        """Takes the pool's arrays as weights; the network is read for the first executable."""
+        with engine_errors(self.name, "taking the weights", *_FOREIGN):
             weights = {
                 constant.name: ort.OrtValue.ortvalue_from_numpy(
                     network.pool[constant.offset : constant.offset + constant.nbytes]
@@ -69,14 +72,7 @@ class OnnxRuntimeEngine(Engine):
                 )
                 for constant in network.constants
             }
-            settings = _options(options, optimise=True)
-            # Weights come from the pool alone: a topology that names any other file is refused,
-            # because in a folder that cannot exist no file does.
-            settings.add_session_config_entry(_WEIGHTS_FOLDER, os.devnull)
-            if weights:
-                settings.add_external_initializers(list(weights), list(weights.values()))
-            session = ort.InferenceSession(network.topology, settings, _PROVIDERS)
-        return _LoadedSession(session, network, weights)
+        return _LoadedSessions(network, weights, options)
 
 
 class UnoptimisedModel:
@@ -84,7 +80,7 @@ class UnoptimisedModel:
 
     def __init__(self, model: Path, threads: int) -> None:
         with engine_errors("onnxruntime", "reading the model", *_FOREIGN):
-            settings = _options(EngineOptions(threads=threads), optimise=False)
+            settings = _options(threads, optimise=False)
             self._session = ort.InferenceSession(str(model), settings, _PROVIDERS)
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
@@ -93,19 +89,42 @@ class UnoptimisedModel:
             return [np.asarray(output) for output in self._session.run(None, dict(feeds))]
 
 
-class _LoadedSession(LoadedNetwork):
-    def __init__(self, session: Any, network: Network, weights: Mapping[str, Any]) -> None:
-        self._session = session
+class _LoadedSessions(LoadedNetwork):
+    def __init__(
+        self, network: Network, weights: Mapping[str, Any], options: EngineOptions
+    ) -> None:
         self._network = network
-        self._weights = weights  # the session reads this memory and does not own it
+        self._weights = weights
+        self._options = options
+        # By threads; a session goes when the last executable that looks at it does.
+        self._sessions: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
-    def executable(self, shapes: Mapping[str, Shape]) -> Executable:
-        return _SessionView(self._session, self._network)
+    def executable(
+        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+    ) -> Executable:
+        threads = self._options.share(lanes)
+        session = self._sessions.get(threads)
+        if session is None:
+            session = self._sessions[threads] = self._open(threads)
+        return _SessionView(session, self._network, self._weights)
+
+    def _open(self, threads: int) -> Any:
+        settings = _options(threads, optimise=True)
+        # Weights come from the pool alone: a topology that names any other file is refused,
+        # because in a folder that cannot exist no file does.
+        settings.add_session_config_entry(_WEIGHTS_FOLDER, os.devnull)
+        with engine_errors("onnxruntime", "reading the network", *_FOREIGN):
+            if self._weights:
+                settings.add_external_initializers(
+                    list(self._weights), list(self._weights.values())
+                )
+            return ort.InferenceSession(self._network.topology, settings, _PROVIDERS)
 
 
 class _SessionView(Executable):
-    def __init__(self, session: Any, network: Network) -> None:
+    def __init__(self, session: Any, network: Network, weights: Mapping[str, Any]) -> None:
         self._session = session
+        self._weights = weights  # the session reads this memory and does not own it
         self._inputs = [spec.name for spec in network.inputs]
         self._outputs = [spec.name for spec in network.outputs]
 
@@ -137,9 +156,9 @@ _PROVIDERS = ["CPUExecutionProvider"]
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
-def _options(options: EngineOptions, *, optimise: bool) -> Any:
+def _options(threads: int, *, optimise: bool) -> Any:
     settings = ort.SessionOptions()
-    settings.intra_op_num_threads = options.thread_count
+    settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 3
     if not optimise:

@@ -28,7 +28,7 @@ from gearshift.engines.base import (
 )
 from gearshift.errors import InputError
 from gearshift.options import Precision
-from gearshift.tensors import Array, Shape
+from gearshift.tensors import Array, Shape, TensorSpec
 
 _WIDE_INTEGERS = (np.dtype(np.int64), np.dtype(np.uint64), np.dtype(np.uint32))
 _INT32 = np.iinfo(np.int32)
@@ -76,12 +76,13 @@ class _LoadedIR(LoadedNetwork):
             # activations that meet int8 weights.
             "INFERENCE_PRECISION_HINT": options.precision,
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-            "INFERENCE_NUM_THREADS": options.thread_count,
             "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
         }
+        self._options = options
 
-    def executable(self, shapes: Mapping[str, Shape]) -> Executable:
+    def executable(
+        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+    ) -> Executable:
         with engine_errors("openvino", f"compiling for {dict(shapes)}", RuntimeError, ValueError):
             model = self._model.clone()
             model.reshape(
@@ -90,7 +91,12 @@ class _LoadedIR(LoadedNetwork):
                     for index, spec in enumerate(self._network.inputs)
                 }
             )
-            return _CompiledIR(_core().compile_model(model, "CPU", self._config), self._network)
+            threads = {
+                "NUM_STREAMS": lanes,
+                "INFERENCE_NUM_THREADS": lanes * self._options.share(lanes),
+            }
+            compiled = _core().compile_model(model, "CPU", self._config | threads)
+            return _CompiledIR(compiled, self._network)
 
 
 class _CompiledIR(Executable):
@@ -99,34 +105,32 @@ class _CompiledIR(Executable):
     def __init__(self, compiled: Any, network: Network) -> None:
         self._compiled = compiled
         self._network = network
-        self._shapes = [tuple(output.shape) for output in compiled.outputs]
+        self._feeds = [_Feed(spec) for spec in network.inputs]
+        self._results = [
+            _Result(spec, output)
+            for spec, output in zip(network.outputs, compiled.outputs, strict=True)
+        ]
         self._idle: list[Any] = []
         self._lock = threading.Lock()
 
     def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         # Kept until the run is over: a request points into an array and does not keep it alive.
-        tensors = [_as_tensor(self._network, index, feed) for index, feed in enumerate(feeds)]
-        outputs = self._targets(into)
+        inputs = [feed.tensor(array) for feed, array in zip(self._feeds, feeds, strict=True)]
+        given = into or [None] * len(self._results)
+        outputs = [result.tensor(array) for result, array in zip(self._results, given, strict=True)]
         request = self._borrow()
         try:
             with engine_errors("openvino", "running", RuntimeError, ValueError):
-                for index, tensor in enumerate(tensors):
+                for index, tensor in enumerate(inputs):
                     request.set_input_tensor(index, tensor)
-                for index, output in enumerate(outputs):
-                    request.set_output_tensor(index, ov.Tensor(output, shared_memory=True))
-                request.infer()
-                return outputs
+                # Every time, or a request would write into an array of an earlier run.
+                for index, (_, tensor) in enumerate(outputs):
+                    request.set_output_tensor(index, tensor)
+                request.infer(share_outputs=True)  # or it would copy each of them once more
         finally:
             with self._lock:
                 self._idle.append(request)
-
-    def _targets(self, into: Sequence[Array | None]) -> list[Array]:
-        """An array for each output. A request must never keep one of an earlier run."""
-        given = into or [None] * len(self._shapes)
-        return [
-            np.empty(shape, spec.dtype.numpy) if target is None else target
-            for shape, spec, target in zip(self._shapes, self._network.outputs, given, strict=True)
-        ]
+        return [tensor.data if array is None else array for array, tensor in outputs]
 
     def _borrow(self) -> Any:
         with self._lock:
@@ -135,24 +139,53 @@ class _CompiledIR(Executable):
         return self._compiled.create_infer_request()
 
 
+class _Feed:
+    """How the arrays of one input get to a request."""
+
+    def __init__(self, spec: TensorSpec) -> None:
+        self._name = spec.name
+        self._is_wide = spec.dtype.numpy in _WIDE_INTEGERS
+
+    def tensor(self, array: Array) -> Any:
+        """A tensor over that array."""
+        if self._is_wide and array.size:
+            self._refuse_wide(array)
+        if not array.flags.writeable:  # OpenVINO shares writeable memory only
+            array = array.copy()
+        return ov.Tensor(array, shared_memory=True)
+
+    def _refuse_wide(self, array: Array) -> None:
+        """The CPU device computes integers in 32 bits and would clamp without a word."""
+        low, high = int(array.min()), int(array.max())
+        if low < _INT32.min or high > _INT32.max:
+            raise InputError(
+                f"input {self._name!r} holds {low if low < _INT32.min else high}, and OpenVINO "
+                "computes integers in 32 bits on the CPU. Load the model with "
+                "engine='onnxruntime'."
+            )
+
+
+class _Result:
+    """Where a request writes one output."""
+
+    def __init__(self, spec: TensorSpec, output: Any) -> None:
+        self._type = output.element_type
+        self._dtype = spec.dtype.numpy
+        self._nothing = ov.Shape([0] * len(spec.shape))
+        self._shape = None if output.partial_shape.is_dynamic else tuple(output.shape)
+
+    def tensor(self, target: Array | None) -> tuple[Array | None, Any]:
+        """A tensor over the target, or over a new array; without one, if only running sizes it."""
+        if target is None:
+            if self._shape is None:
+                return None, ov.Tensor(self._type, self._nothing)
+            target = np.empty(self._shape, self._dtype)
+        return target, ov.Tensor(target, shared_memory=True)
+
+
 @cache
 def _core() -> ov.Core:
     return ov.Core()
-
-
-def _as_tensor(network: Network, index: int, feed: Array) -> ov.Tensor:
-    if feed.dtype in _WIDE_INTEGERS and feed.size:
-        # The CPU device computes integers in 32 bits and would clamp without a word.
-        low, high = int(feed.min()), int(feed.max())
-        if low < _INT32.min or high > _INT32.max:
-            name = network.inputs[index].name
-            raise InputError(
-                f"input {name!r} holds {low if low < _INT32.min else high}, and OpenVINO computes "
-                "integers in 32 bits on the CPU. Load the model with engine='onnxruntime'."
-            )
-    if not feed.flags.writeable:  # OpenVINO shares writeable memory only
-        feed = feed.copy()
-    return ov.Tensor(feed, shared_memory=True)
 
 
 def _name_nodes_by_position(network: ov.Model) -> None:

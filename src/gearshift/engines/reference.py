@@ -61,7 +61,9 @@ class _LoadedReference(LoadedNetwork, Executable):
         self._evaluator = evaluator
         self._names = [spec.name for spec in network.inputs]
 
-    def executable(self, shapes: Mapping[str, Shape]) -> Executable:
+    def executable(
+        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+    ) -> Executable:
         return self
 
     def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:

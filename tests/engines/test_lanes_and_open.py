@@ -1,0 +1,161 @@
+"""Executables that leave the number of rows open, and those that several lanes run at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import numpy as np
+import pytest
+from networks import EXACT, MIXED, ROW_SUMS, TWINS, load, whole
+
+from gearshift.engines.base import EngineOptions, Executable
+from gearshift.engines.registry import ENGINE_NAMES, get_engine
+from gearshift.tensors import Array
+
+# Wide enough that engines cut it up between threads and pick other kernels for other sizes.
+LAYERS = """
+model (float[N, 96] x) => (float[N, 80] y)
+<float[96, 160] a, float[160, 80] b>
+{
+  h = MatMul (x, a)
+  e = Erf (h)
+  y = MatMul (e, b)
+}
+"""
+
+
+def layers(seed: int = 0) -> str:
+    numbers = np.random.default_rng(seed).standard_normal(160 * 176) / 10
+    a, b = numbers[: 96 * 160], numbers[96 * 160 :]
+    text = LAYERS
+    for name, shape, values in (("a", "96, 160", a), ("b", "160, 80", b)):
+        listed = ", ".join(f"{value:.4f}" for value in values)
+        text = text.replace(f"float[{shape}] {name}", f"float[{shape}] {name} = {{{listed}}}")
+    return text
+
+
+def normal(rows: int, seed: int) -> Array:
+    return np.random.default_rng(seed).standard_normal((rows, 96), np.float32)
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_open_rows_take_any_number(engine: str, tmp_path: Path) -> None:
+    executable = load(engine, ROW_SUMS, tmp_path).executable({"x": (-1, 3)})
+    results = []
+    for size in (4, 1, 7, 4, 2, 32, 1):
+        x = whole((size, 3), size)
+        results.append((executable.run([x])[0], x))
+    for y, x in results:  # looked at last: no run may write over what an earlier one gave
+        np.testing.assert_array_equal(y, np.repeat(x.sum(1, keepdims=True), 2, 1))
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_open_rows_give_what_fixed_rows_give(engine: str, tmp_path: Path) -> None:
+    loaded = load(engine, MIXED, tmp_path)
+    anyhow = loaded.executable({"x": (-1, 6), "scale": (1,), "ids": (-1,)})
+    for size in (5, 1, 3, 8, 5):
+        fixed = loaded.executable({"x": (size, 6), "scale": (1,), "ids": (size,)})
+        feeds = [whole((size, 6), size), np.array([2], np.float32), np.arange(size)]
+        for got, wanted in zip(anyhow.run(feeds), fixed.run(feeds), strict=True):
+            assert got.dtype == wanted.dtype
+            np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("given", ["all", "some", "none"])
+def test_open_rows_write_where_they_are_wanted(engine: str, given: str, tmp_path: Path) -> None:
+    executable = load(engine, TWINS, tmp_path).executable({"x": (-1, 3)})
+    kept: list[tuple[Array, Array]] = []
+    for size in (2, 5, 1, 5):
+        x = whole((size, 3), size)
+        around = np.full((size + 2, 3), np.nan, np.float32)
+        into: list[Array | None] = [around[1:-1], np.empty((size, 3), "f4"), None, None]
+        if given == "all":
+            into[2:] = [np.empty((size, 3), "f4"), np.empty(2, "f4")]
+        outputs = executable.run([x], into if given != "none" else ())
+        expected = (x, np.maximum(x, 0), np.maximum(x, 0), [-1, -2])
+        for output, wanted in zip(outputs, expected, strict=True):
+            np.testing.assert_array_equal(output, wanted)
+            kept.append((output, np.array(wanted)))
+        if given != "none":
+            assert all(o is t for o, t in zip(outputs, into, strict=True) if t is not None)
+            assert np.isnan(around[[0, -1]]).all(), "nothing is written beside it"
+    for output, wanted in kept:
+        np.testing.assert_array_equal(output, wanted, "a later run wrote into it")
+        output[...] = 0  # it is the caller's own
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_given_arrays_are_let_go_of(engine: str, tmp_path: Path) -> None:
+    """A run that is given no arrays must not write into those of the run before."""
+    executable = load(engine, ROW_SUMS, tmp_path).executable({"x": (-1, 3)})
+    target = np.empty((4, 2), np.float32)
+    executable.run([whole((4, 3), 1)], [target])
+    kept = target.copy()
+    (made,) = executable.run([whole((4, 3), 2)])
+    assert not np.shares_memory(made, target)
+    np.testing.assert_array_equal(target, kept)
+
+
+def side_by_side(executable: Executable, batches: Sequence[Array], lanes: int) -> list[Array]:
+    """Runs every batch, so many lanes at once, the lanes beginning together."""
+    start = Barrier(lanes)
+
+    def lane(first: int) -> list[Array]:
+        start.wait(20)
+        return [executable.run([x])[0] for x in batches[first::lanes]]
+
+    with ThreadPoolExecutor(lanes) as pool:
+        results = list(pool.map(lane, range(lanes)))
+    return [results[index % lanes][index // lanes] for index in range(len(batches))]
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("rows", [1, 3, -1])
+@pytest.mark.parametrize("lanes", [2, 3])
+def test_lanes_give_the_bits_of_a_run_alone(
+    engine: str, rows: int, lanes: int, tmp_path: Path
+) -> None:
+    count = 12 if engine == "reference" else 120
+    sizes = [rows if rows > 0 else 1 + index % 5 for index in range(count)]
+    batches = [normal(size, index) for index, size in enumerate(sizes)]
+    loaded = load(engine, layers(), tmp_path, threads=4)
+    executable = loaded.executable({"x": (rows, 96)}, lanes)
+    alone = [executable.run([x])[0] for x in batches]
+    assert not all((alone[0][0] == y[0]).all() for y in alone[1:]), "lanes have unlike work"
+    for got, wanted in zip(side_by_side(executable, batches, lanes), alone, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_lanes_agree_with_one_lane(engine: str, tmp_path: Path) -> None:
+    loaded = load(engine, layers(), tmp_path, threads=2)
+    x = normal(4, 0)
+    results = [loaded.executable({"x": (4, 96)}, lanes).run([x])[0] for lanes in (1, 2, 3)]
+    for result in results[1:]:
+        np.testing.assert_allclose(result, results[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("threads", "lanes", "share"), [(4, 1, 4), (4, 2, 2), (5, 2, 2), (2, 2, 1), (1, 3, 1)]
+)
+def test_lanes_share_the_threads(threads: int, lanes: int, share: int) -> None:
+    assert EngineOptions(threads=threads).share(lanes) == share
+
+
+def test_which_engines_gain_from_fixed_rows() -> None:
+    fixed = {name: get_engine(name).fixed_programs for name in ENGINE_NAMES}
+    assert fixed == {"openvino": True, "onnxruntime": False, "reference": True, "null": True}
+
+
+def test_onnxruntime_keeps_one_session_per_number_of_threads(tmp_path: Path) -> None:
+    loaded = load("onnxruntime", ROW_SUMS, tmp_path, threads=2)
+    one, other = (loaded.executable({"x": (size, 3)}) for size in (1, 2))
+    lanes = loaded.executable({"x": (1, 3)}, 2)
+    assert one._session is other._session is not lanes._session  # type: ignore[attr-defined]
+    assert sorted(loaded._sessions) == [1, 2]  # type: ignore[attr-defined]
+    del one, other
+    assert list(loaded._sessions) == [1], "unused, it gives back its memory"  # type: ignore[attr-defined]
