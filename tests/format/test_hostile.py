@@ -49,7 +49,7 @@ def test_the_samples_are_good() -> None:
         ({"version": 0, "min_reader": 0}, CorruptArtifactError),
         ({"version": 0}, CorruptArtifactError),
         ({"version": 1, "min_reader": 0}, CorruptArtifactError),
-        ({"version": 2, "min_reader": 2}, NewerArtifactError),
+        ({"version": 3, "min_reader": 3}, NewerArtifactError),
         ({"version": U32, "min_reader": U32}, NewerArtifactError),
     ],
 )

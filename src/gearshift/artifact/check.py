@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NoReturn
 
 from gearshift.artifact.codec import shorten
-from gearshift.artifact.format import WEIGHTS
+from gearshift.artifact.format import COSTS, WEIGHTS
 from gearshift.artifact.manifest import (
     ConstantRecord,
     GearRecord,
@@ -152,7 +152,7 @@ def _check_differences(where: str, gear: GearRecord, manifest: Manifest) -> None
 
 def _check_topologies(records: tuple[TopologyRecord, ...], parts: Mapping[str, int]) -> None:
     _check_names("topologies", [record.engine for record in records])
-    allowed = [name for name in parts if name != WEIGHTS]
+    allowed = [name for name in parts if name not in (WEIGHTS, COSTS)]
     for index, record in enumerate(records):
         where = f"topologies[{index}]"
         if record.part not in allowed:

@@ -69,8 +69,13 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
 
 def dumps(value: object) -> bytes:
     """Canonical JSON of `encode(value)`: sorted keys, no spaces, UTF-8."""
+    return canonical(encode(value))
+
+
+def canonical(data: object) -> bytes:
+    """Canonical JSON of what `loads` or `encode` returned. Raises ValueError if there is none."""
     text = json.dumps(
-        encode(value), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+        data, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
     )
     return text.encode("utf-8")
 

@@ -24,10 +24,12 @@ from gearshift.errors import (
 )
 
 MAGIC: Final = b"GEARSHFT"
-FORMAT_VERSION: Final = 1
-"""Version of what the writer writes, and the newest that the reader knows."""
+FORMAT_VERSION: Final = 2
+"""The newest version that the reader knows."""
 MIN_READER: Final = 1
 """Oldest reader version that understands what the writer writes."""
+COSTS_VERSION: Final = 2
+"""The first version that has a part for measured costs; files without one are of version 1."""
 HEADER_BYTES: Final = 64
 ALIGNMENT: Final = 4096
 """Every part begins at a multiple of this: a page, so that it can be mapped by itself."""
@@ -36,6 +38,8 @@ MAX_INFLATED_BYTES: Final = 256 << 20
 """Largest part that may be stored compressed; larger ones are stored as they are."""
 WEIGHTS: Final = "weights"
 """Name of the part that holds the weight pool; always stored raw."""
+COSTS: Final = "costs"
+"""Name of the part that holds measured costs, if there is one; no topology may have it."""
 
 _FIELDS: Final = struct.Struct("<8sIIQQ")
 _DIGEST_AT: Final = _FIELDS.size
@@ -106,12 +110,25 @@ def align(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def make_header(directory: bytes, parts: tuple[PartRecord, ...]) -> Header:
-    """The header of a file with this directory and these parts."""
+def make_header(
+    directory: bytes, parts: tuple[PartRecord, ...], old: Header | None = None
+) -> Header:
+    """The header of a file with this directory and these parts.
+
+    Args:
+        directory: as it lies in the file.
+        parts: in the file's order.
+        old: header of the file it is made from, if there is one.
+    """
     end = HEADER_BYTES + len(directory)
     for part in parts:
         end = align(end) + part.size
-    header = Header(FORMAT_VERSION, MIN_READER, end, len(directory), digest=b"")
+    min_reader = old.min_reader if old else MIN_READER
+    has_costs = any(part.name == COSTS for part in parts)
+    version = max(min_reader, COSTS_VERSION if has_costs else 1)
+    if old and old.version > FORMAT_VERSION:
+        version = old.version  # what else is in it, only its own writer knows
+    header = Header(version, min_reader, end, len(directory), digest=b"")
     return replace(header, digest=hashlib.sha256(header.fields + directory).digest())
 
 

@@ -9,15 +9,17 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from gearshift.artifact.check import check_manifest
-from gearshift.artifact.codec import decode, loads
+from gearshift.artifact.codec import decode, dumps, loads
 from gearshift.artifact.format import (
     ALIGNMENT,
+    COSTS,
     HEADER_BYTES,
     WEIGHTS,
     Directory,
@@ -46,6 +48,7 @@ class Artifact:
     Attributes:
         path: where it came from.
         size: bytes of the whole file.
+        header: its first bytes, decoded.
         manifest: what it says of itself, checked.
         parts: what the file is made of, in the file's order.
     """
@@ -57,6 +60,7 @@ class Artifact:
         _check_bytes(header, directory.parts, places, content)
         self.path = path
         self.size = header.file_bytes
+        self.header: Header = header
         self.manifest: Manifest = directory.manifest
         self.parts: tuple[PartRecord, ...] = directory.parts
         self._records = {part.name: part for part in directory.parts}
@@ -85,22 +89,47 @@ class Artifact:
             header = parse_header(bytes(data[:HEADER_BYTES]), len(data))
             return cls(place, header, _aligned(data))
 
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of everything in it but measured costs, in hexadecimal.
+
+        The artifact may have been closed.
+        """
+        # Each part's record holds the checksum of the part, which was found right.
+        parts = tuple(part for part in self.parts if part.name != COSTS)
+        return hashlib.sha256(dumps(Directory(parts, self.manifest))).hexdigest()
+
+    @property
+    def directory(self) -> bytes:
+        """The JSON that says what is in the file, as it lies there."""
+        return self._stretch(HEADER_BYTES, HEADER_BYTES + self.header.directory_bytes).tobytes()
+
+    @property
+    def costs(self) -> bytes | None:
+        """The costs measured of it, as `embed_costs` took them; None if there are none."""
+        return self.topology(COSTS) if COSTS in self._places else None
+
     @property
     def pool(self) -> Array:
         """The weights: uint8, writeable; what is written to it stays in this process."""
-        return self._bytes(WEIGHTS)
+        return self.stored(WEIGHTS)
 
     def topology(self, part: str) -> bytes:
         """Contents of a part, unpacked."""
         if part not in self._places:
             known = ", ".join(record.name for record in self.parts)
             raise ArtifactError(f"{self.path} has no part {part!r}; its parts are {known}")
-        stored = self._bytes(part).tobytes()
+        stored = self.stored(part).tobytes()
         record = self._records[part]
         if record.encoding == "raw":
             return stored
         with _named(self.path):
             return _inflate(stored, record)
+
+    def stored(self, part: str) -> Array:
+        """Bytes of a part as they lie in the file; what is written to them stays here."""
+        place = self._places[part]
+        return self._stretch(place.start, place.stop)
 
     def close(self) -> None:
         """Lets go of the file.
@@ -121,11 +150,10 @@ class Artifact:
     ) -> None:
         self.close()
 
-    def _bytes(self, part: str) -> Array:
+    def _stretch(self, start: int, stop: int) -> Array:
         if self._content is None:
             raise ClosedError(f"{self.path} was closed; open it again to read from it")
-        place = self._places[part]
-        return self._content[place.start : place.stop]
+        return self._content[start:stop]
 
 
 @contextmanager

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from gearshift.artifact.check import check_manifest
-from gearshift.artifact.codec import dumps
+from gearshift.artifact.codec import canonical, dumps, encode, loads
 from gearshift.artifact.format import (
+    COSTS,
     MAX_DIRECTORY_BYTES,
     MAX_INFLATED_BYTES,
     WEIGHTS,
@@ -25,6 +27,8 @@ from gearshift.artifact.format import (
 )
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.pool import ByteSink
+from gearshift.artifact.reader import Artifact
+from gearshift.artifact.replacing import replacing
 from gearshift.errors import ArtifactError, CorruptArtifactError, InternalError
 
 
@@ -39,6 +43,9 @@ class Weights(Protocol):
     def write(self, file: ByteSink) -> None:
         """Writes the pool."""
         ...
+
+
+_Content = bytes | Weights
 
 
 def write_artifact(
@@ -61,26 +68,77 @@ def write_artifact(
     packed = {name: _pack(name, topologies[name]) for name in sorted(topologies)}
     parts = (*(record for record, _ in packed.values()), _weights_record(pool))
     directory = dumps(Directory(parts=parts, manifest=manifest))
-    if len(directory) > MAX_DIRECTORY_BYTES:
-        raise ArtifactError(
-            f"the manifest of {path} would take {len(directory)} bytes; {MAX_DIRECTORY_BYTES} are "
-            "allowed. Compile fewer gears, or merge the model's small initializers."
-        )
+    _check_size(path, directory)
     header = make_header(directory, parts)
     places = _check(header, parts, manifest)
-    with _replacing(path) as file:
-        file.write(header.pack() + directory)
-        for name, (_, stored) in packed.items():
-            _fill(file, places[name].start)
-            file.write(stored)
-        _fill(file, places[WEIGHTS].start)
-        pool.write(file)
-        if file.tell() != header.file_bytes:
-            raise InternalError(
-                f"the weight pool promised {pool.nbytes} bytes and wrote "
-                f"{file.tell() - places[WEIGHTS].start}"
-            )
+    contents = {name: stored for name, (_, stored) in packed.items()}
+    with _replacing(path, "; or choose another --output") as file:
+        _write_all(file, header.pack() + directory, places, contents | {WEIGHTS: pool})
     return header.file_bytes
+
+
+def embed_costs(path: str | os.PathLike[str], costs: bytes | None) -> int:
+    """Puts measured costs into an artifact in place of those it has, or takes them out.
+
+    Every other part stays as it is to the byte, and so does the artifact's identity. Taking out
+    what was put in gives back the file as it was.
+
+    Args:
+        path: the artifact; replaced at once, or left as it was.
+        costs: contents of the part; None for none.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        ArtifactError: the file cannot be used, or not be written (E19004).
+    """
+    place = Path(path)
+    with Artifact.open(place) as artifact:
+        parts = [part for part in artifact.parts if part.name != COSTS]
+        contents: dict[str, _Content] = {part.name: _Kept(artifact, part) for part in parts}
+        if costs is not None:
+            record, contents[COSTS] = _pack(COSTS, costs)
+            parts.append(record)
+        directory = _with_parts(artifact, parts)
+        _check_size(place, directory)
+        header = make_header(directory, tuple(parts), artifact.header)
+        places = _check(header, tuple(parts), artifact.manifest)
+        with _replacing(place, mode=stat.S_IMODE(place.stat().st_mode)) as file:
+            _write_all(file, header.pack() + directory, places, contents)
+            artifact.close()  # Windows does not replace a mapped file
+    return header.file_bytes
+
+
+def _with_parts(artifact: Artifact, parts: list[PartRecord]) -> bytes:
+    """Its directory with other parts; what a newer writer said in it besides is kept."""
+    directory = loads(artifact.directory)
+    if not isinstance(directory, dict):
+        raise InternalError("a directory that was read before is no longer a record")
+    known = {record["name"]: record for record in directory["parts"] if record["name"] != COSTS}
+    directory["parts"] = [known.get(part.name, encode(part)) for part in parts]
+    try:
+        return canonical(directory)
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(
+            f"{artifact.path} cannot be written anew: its directory holds what JSON cannot "
+            f"({error}). Compile the model again."
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A part of another artifact, as it lies there."""
+
+    artifact: Artifact
+    part: PartRecord
+
+    @property
+    def nbytes(self) -> int:
+        return self.part.size
+
+    def write(self, file: ByteSink) -> None:
+        file.write(self.artifact.stored(self.part.name).data)
 
 
 def _pack(name: str, data: bytes) -> tuple[PartRecord, bytes]:
@@ -111,6 +169,14 @@ class _Hasher:
         self.sha256.update(data)
 
 
+def _check_size(path: Path, directory: bytes) -> None:
+    if len(directory) > MAX_DIRECTORY_BYTES:
+        raise ArtifactError(
+            f"the manifest of {path} would take {len(directory)} bytes; {MAX_DIRECTORY_BYTES} are "
+            "allowed. Compile fewer gears, or merge the model's small initializers."
+        )
+
+
 def _check(header: Header, parts: tuple[PartRecord, ...], manifest: Manifest) -> dict[str, range]:
     """Holds what is about to be written against the reader's own rules."""
     try:
@@ -121,44 +187,32 @@ def _check(header: Header, parts: tuple[PartRecord, ...], manifest: Manifest) ->
     return places
 
 
-def _fill(file: BinaryIO, position: int) -> None:
-    file.write(bytes(position - file.tell()))
+def _write_all(
+    file: BinaryIO, head: bytes, places: Mapping[str, range], contents: Mapping[str, _Content]
+) -> None:
+    file.write(head)
+    for name, place in places.items():
+        file.write(bytes(place.start - file.tell()))
+        content = contents[name]
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            content.write(file)
+        if file.tell() != place.stop:
+            raise InternalError(
+                f"part {name!r} promised {len(place)} bytes and wrote {file.tell() - place.start}"
+            )
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    # Through a symbolic link we write the file it points to, as any program would.
-    target = Path(os.path.realpath(path))
-    # Not tempfile: its files are closed to everyone but their owner, whatever the umask says.
-    temporary = target.with_name(f".gearshift-{secrets.token_hex(8)}.tmp")
+def _replacing(path: Path, way_out: str = "", mode: int | None = None) -> Iterator[BinaryIO]:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        with replacing(path, mode) as file:
+            yield file
     except OSError as error:
         raise ArtifactError(
             f"{path} cannot be written: {error.strerror or error}. What was there before is "
             "untouched. Check that the folder is yours to write, that the disk has space and, on "
-            "Windows, that no program has the old file open; or choose another --output.",
+            f"Windows, that no program has the old file open{way_out}.",
             code="E19004",
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    # So that the rename itself reaches the disk. Windows cannot open folders, and some network
-    # file systems cannot sync them: the artifact is complete and in its place all the same.
-    if os.name == "nt":
-        return
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
