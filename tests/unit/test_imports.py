@@ -47,7 +47,8 @@ _ALLOWED = {
     },
     "opening": {"errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {
-        "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "lanes", "opening",
+        "_version", "errors", "tensors", "options", "gears", "engines", "artifact", "rows",
+        "lanes", "opening",
     },
     "session": {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
