@@ -1,0 +1,233 @@
+"""Which of the programs that were measured to use, under a memory budget.
+
+A set of programs is worth what `weigh.Scales` says; each program in it has to make it better by
+more than the noise of measuring, so that of sets about as good the smallest wins. What it may take:
+
+- ``"speed"``: any amount.
+- ``"memory"``: what the leanest set that can run everything takes.
+- ``"balanced"``: a fifth more than the engine's own dynamic batch takes, library and network
+  included. The engine is OpenVINO if its dynamic batch was measured, else the first one of which
+  it was; if it was of none, two of the smallest programs are what is allowed.
+- a number: as many bytes.
+
+Where ``"balanced"`` would allow nothing at all, it allows the leanest set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from gearshift.engines.registry import PREFERRED
+from gearshift.errors import OptionError, TableError
+from gearshift.gears.build import Measured
+from gearshift.options import Budget
+from gearshift.tuning.table import CostTable
+from gearshift.tuning.weigh import (
+    Scales,
+    Sets,
+    all_sets,
+    is_open,
+    single_sets,
+    spread_sizes,
+)
+
+NOISE: Final = 0.01
+"""A program must make plans better by more than this part."""
+
+_BALANCED: Final = 1.2
+_LEAN: Final = 1.01
+"""Sets that differ by less in memory are equally lean: it is not measured more finely."""
+_ALL_SETS_UP_TO: Final = 10
+"""Builds among which every set is weighed; among more, sets are improved step by step."""
+_ANY: Final = 1 << 62
+
+
+def choose(
+    table: CostTable,
+    budget: Budget | int,
+    gears: Sequence[int],
+    *,
+    exact: bool = False,
+    weights: Mapping[int, float] | None = None,
+) -> tuple[Measured, ...]:
+    """The builds to use, in the table's order.
+
+    Args:
+        table: what was measured.
+        budget: what they may take.
+        gears: the declared batch sizes.
+        exact: the model is not separable: each gear needs a program, and no other size runs.
+        weights: how often each number of rows is expected; None for every number up to the
+            largest gear, or every gear of a model that is not separable, equally often.
+
+    Raises:
+        OptionError: not even the leanest programs fit in a budget of so many bytes.
+        TableError: no build that was measured runs one of the gears.
+    """
+    chooser = Chooser(table, gears, exact, weights)
+    return chooser.choose(chooser.limit(budget))
+
+
+@dataclass(frozen=True, order=True)
+class _Pick:
+    """A set of builds, the better one first."""
+
+    worth: float
+    nbytes: int
+    members: tuple[bool, ...]
+
+
+class Chooser:
+    """The search for the best set of builds. See `choose`.
+
+    Attributes:
+        scales: weighs the sets.
+    """
+
+    def __init__(
+        self,
+        table: CostTable,
+        gears: Sequence[int],
+        exact: bool = False,
+        weights: Mapping[int, float] | None = None,
+    ) -> None:
+        expected = weights or (dict.fromkeys(gears, 1.0) if exact else spread_sizes(max(gears)))
+        sizes = {
+            rows: weight
+            for rows, weight in expected.items()
+            if weight > 0 and (rows in gears or not exact)
+        }
+        self.scales = Scales(table, sizes, exact)
+        self._table = table
+        everything = np.ones((1, len(self.scales.measured)), np.bool_)
+        if not self.scales.measured or not self.scales.runs(everything)[0]:
+            raise TableError(
+                f"no program that was measured runs each of the gears {sorted(gears)}. "
+                "Measure again: gearshift tune."
+            )
+        self._leanest = self._find_leanest(exact)
+
+    @property
+    def least(self) -> int:
+        """Bytes of the leanest set that can run everything."""
+        return self._nbytes(self._leanest)
+
+    def limit(self, budget: Budget | int) -> int:
+        """The budget in bytes.
+
+        Raises:
+            OptionError: not even the leanest programs fit in a budget of so many bytes.
+        """
+        if budget == "speed":
+            return _ANY
+        if budget == "memory":
+            return int(self.least * _LEAN)
+        if budget == "balanced":
+            return max(self.least, int(self._reference() * _BALANCED))
+        if budget < self.least:
+            leanest = "; ".join(str(each.build) for each in self._members(self._leanest.tolist()))
+            raise OptionError(
+                f"memory_budget={budget}: the least that runs this model here takes {self.least} "
+                f"bytes ({leanest}; engine included). Allow as many, or give 'memory'."
+            )
+        return budget
+
+    def choose(self, limit: int) -> tuple[Measured, ...]:
+        """The best builds that fit in so many bytes; the leanest ones always do."""
+        limit = max(limit, self.least)
+        return self._members(min(self._best(lanes, limit) for lanes in self.scales.lanes).members)
+
+    def _best(self, lanes: int, limit: int) -> _Pick:
+        """The best set with builds of one lane, and of that many lanes."""
+        usable = self.scales.usable(lanes)
+        if usable.sum() <= _ALL_SETS_UP_TO:
+            return self._pick(all_sets(usable), lanes, limit)
+        best = self._pick(self._starts(usable), lanes, limit)
+        while True:
+            current = np.array(best.members)
+            better = self._pick(_neighbours(current, usable), lanes, limit)
+            if not better < best:
+                return best
+            best = better
+
+    def _starts(self, usable: Sets) -> Sets:
+        """Every set of one build, all builds of each engine, and all of all."""
+        engines = np.array([each.build.engine for each in self.scales.measured])
+        whole = np.array([usable & (engines == name) for name in sorted(set(engines))])
+        singles = single_sets(len(usable))[usable]
+        sets = np.vstack([self._leanest, singles, whole, usable])
+        return np.asarray(sets[(~sets | usable).all(axis=1)])
+
+    def _pick(self, sets: Sets, lanes: int, limit: int) -> _Pick:
+        """Which of the sets is the best that fits; of sets that are as good, the leaner one."""
+        worth, nbytes = self.scales.score(sets, lanes), self.scales.nbytes(sets)
+        worth *= (1 + NOISE) ** sets.sum(axis=1)
+        worth[nbytes > limit] = np.inf
+        # Sums of floats in another order differ in their last bits; such sets are as good.
+        worth = worth.round(9)
+        best = int(np.lexsort((nbytes, worth))[0])
+        return _Pick(float(worth[best]), int(nbytes[best]), tuple(sets[best].tolist()))
+
+    def _find_leanest(self, exact: bool) -> Sets:
+        count = len(self.scales.measured)
+        if exact and count <= _ALL_SETS_UP_TO:
+            sets = all_sets(np.ones(count, np.bool_))
+        elif exact:
+            sets = np.vstack([single_sets(count), self._lean_unions()])
+        else:
+            sets = single_sets(count)
+        sets = sets[self.scales.runs(sets)]
+        nbytes = self.scales.nbytes(sets)
+        score = self.scales.score(sets, 1)
+        return np.asarray(sets[np.lexsort((score, nbytes))[0]])
+
+    def _lean_unions(self) -> Sets:
+        """For all engines and for each by itself: of each gear the leanest build that runs it."""
+        measured = self.scales.measured
+        engines = {each.build.engine for each in measured}
+        unions = []
+        for allowed in (engines, *({name} for name in sorted(engines))):
+            union = np.zeros(len(measured), np.bool_)
+            leanest: dict[int, int] = {}
+            for index, each in enumerate(measured):
+                for timing in each.timings if each.build.engine in allowed else ():
+                    rival = leanest.get(timing.rows)
+                    if rival is None or each.nbytes < measured[rival].nbytes:
+                        leanest[timing.rows] = index
+            union[list(leanest.values())] = True
+            unions.append(union)
+        return np.array(unions)
+
+    def _reference(self) -> int:
+        """What "balanced" measures itself by."""
+        measured = self.scales.measured
+        dynamic = [index for index, each in enumerate(measured) if is_open(each)]
+        singles = single_sets(len(measured))
+        if dynamic:
+            first = min(dynamic, key=lambda index: (self._rank(index), index))
+            return self._nbytes(singles[first])
+        two = np.argsort([each.nbytes for each in measured], kind="stable")[:2]
+        return self._nbytes(np.asarray(singles[two].any(axis=0)))
+
+    def _rank(self, index: int) -> tuple[int, int]:
+        build = self.scales.measured[index].build
+        known = build.engine in PREFERRED
+        return PREFERRED.index(build.engine) if known else len(PREFERRED), build.lanes
+
+    def _nbytes(self, one: Sets) -> int:
+        return int(self.scales.nbytes(one[np.newaxis])[0])
+
+    def _members(self, one: Iterable[bool]) -> tuple[Measured, ...]:
+        return tuple(each for each, used in zip(self.scales.measured, one, strict=True) if used)
+
+
+def _neighbours(current: Sets, usable: Sets) -> Sets:
+    """The sets that differ from this one by a build added, dropped or swapped."""
+    singles = single_sets(len(current))
+    added, dropped = singles[usable & ~current], singles[current]
+    swapped = (added[:, np.newaxis] | dropped[np.newaxis]).reshape(-1, len(current))
+    return np.vstack([current ^ added, current ^ dropped, current ^ swapped])

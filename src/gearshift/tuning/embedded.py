@@ -1,0 +1,77 @@
+"""Cost tables inside an artifact: measured once, known wherever the file goes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Final
+
+from gearshift.artifact.codec import dumps, loads
+from gearshift.artifact.reader import Artifact
+from gearshift.artifact.writer import embed_costs
+from gearshift.errors import CorruptArtifactError, TableError
+from gearshift.tuning.table import CostTable, Host, check_table, decode_table
+
+MAX_TABLES: Final = 64
+"""Hosts that an artifact may know; those measured longest ago give way."""
+
+_LOG: Final = logging.getLogger("gearshift")
+
+
+def embedded_tables(artifact: Artifact) -> tuple[CostTable, ...]:
+    """The sound tables in an artifact, oldest first; the log says why others are ignored."""
+    try:
+        costs = artifact.costs
+        records = [] if costs is None else loads(costs, "the list of its cost tables")
+    except CorruptArtifactError as error:
+        _LOG.warning("the costs in %s are ignored: %s", artifact.path, error)
+        return ()
+    if not isinstance(records, list):
+        _LOG.warning("the costs in %s are ignored: they are not a list", artifact.path)
+        return ()
+    tables = []
+    for record in records:
+        try:
+            table = decode_table(record)
+            _check_owner(table, artifact)
+        except TableError as error:
+            _LOG.warning("a cost table in %s is ignored: %s", artifact.path, error)
+        else:
+            tables.append(table)
+    return tuple(sorted(tables, key=_age))
+
+
+def embedded_table(artifact: Artifact, host: Host) -> CostTable | None:
+    """The table of that host, if the artifact has one."""
+    mine = [table for table in embedded_tables(artifact) if table.host == host]
+    return mine[-1] if mine else None
+
+
+def embed_table(path: str | os.PathLike[str], table: CostTable) -> int:
+    """Puts a table into the artifact it is of, in place of an older one of the same host.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        TableError: the table breaks a rule, or is of another artifact.
+        ArtifactError: the file cannot be used, or not be written.
+    """
+    check_table(table)
+    with Artifact.open(path) as artifact:
+        _check_owner(table, artifact)
+        others = [each for each in embedded_tables(artifact) if each.host != table.host]
+    tables = [*others[1 - MAX_TABLES :], table]
+    return embed_costs(path, dumps(tuple(sorted(tables, key=_age))))
+
+
+def _check_owner(table: CostTable, artifact: Artifact) -> None:
+    if table.artifact != artifact.identity:
+        raise TableError(
+            f"it was measured of the artifact {table.artifact[:12]}..., and this is "
+            f"{artifact.identity[:12]}... Measure this one: gearshift tune."
+        )
+
+
+def _age(table: CostTable) -> tuple[str, str]:
+    return table.made, table.host.key

@@ -1,0 +1,132 @@
+"""Why each program that was measured is used or not, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gearshift.gears.build import Build, Measured
+from gearshift.options import Budget
+from gearshift.tuning.choose import NOISE, Chooser
+from gearshift.tuning.table import CostTable
+from gearshift.tuning.weigh import Scales, Sets
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One program, what it costs, and why it is used or not.
+
+    Attributes:
+        build: the program.
+        milliseconds: (rows, time of one execution with all lanes busy); none if it was dropped.
+        nbytes: resident memory it adds; 0 if it was dropped.
+        used: whether it was chosen.
+        reason: half a sentence.
+    """
+
+    build: Build
+    milliseconds: tuple[tuple[int, float], ...]
+    nbytes: int
+    used: bool
+    reason: str
+
+
+def explain(
+    table: CostTable,
+    chosen: Sequence[Measured],
+    budget: Budget | int,
+    gears: Sequence[int],
+    *,
+    exact: bool = False,
+    weights: Mapping[int, float] | None = None,
+) -> tuple[Explained, ...]:
+    """Every build of the table: first those measured, then those dropped.
+
+    Args:
+        table: what was measured.
+        chosen: what `choose` made of it.
+        budget: as for `choose`, and the same for all that follow.
+        gears: the declared batch sizes.
+        exact: whether the model is not separable.
+        weights: how often each number of rows is expected.
+    """
+    chooser = Chooser(table, gears, exact, weights)
+    reasons = _Reasons(chooser.scales, chosen, chooser.limit(budget))
+    used = {each.build for each in chosen}
+    measured = [
+        Explained(
+            each.build,
+            tuple((timing.rows, timing.seconds * 1e3) for timing in each.timings),
+            each.nbytes,
+            each.build in used,
+            reasons.why(each) if each.build in used else reasons.why_not(each),
+        )
+        for each in table.measured
+    ]
+    dropped = [
+        Explained(each.build, (), 0, False, f"dropped: {each.reason}") for each in table.dropped
+    ]
+    return (*measured, *dropped)
+
+
+class _Reasons:
+    """Compares the chosen set with those that have one build more or less."""
+
+    def __init__(self, scales: Scales, chosen: Sequence[Measured], limit: int) -> None:
+        builds = {each.build for each in chosen}
+        self._scales = scales
+        self._limit = limit
+        self._place = {each.build: index for index, each in enumerate(scales.measured)}
+        self._chosen = np.array([each.build in builds for each in scales.measured])
+        self._lanes = max((build.lanes for build in builds), default=1)
+
+    def why(self, measured: Measured) -> str:
+        """What would be lost without a build that is used."""
+        others = self._with(measured, False)
+        if not others.any():
+            return "runs everything by itself"
+        loss = self._score(others, self._lanes) / self._score(self._chosen, self._lanes) - 1
+        if np.isinf(loss):
+            return "runs what no other that is used can"
+        return f"without it plans take {_percent(loss)} longer"
+
+    def why_not(self, measured: Measured) -> str:
+        """What speaks against a build that is not used."""
+        lanes = measured.build.lanes
+        if measured.build not in self._place:
+            return "this model's rows cannot be shared out over lanes"
+        if lanes > 1 and self._lanes not in (1, lanes):
+            return f"runs in {lanes} lanes, and those used in {self._lanes}"
+        more = self._with(measured, True)
+        win = 1 - self._score(more, max(lanes, self._lanes)) / self._score(
+            self._chosen, self._lanes
+        )
+        if win <= 1e-6:
+            return "in no plan quicker than those used"
+        if win <= NOISE:
+            return f"would win {_percent(win)}, less than the noise"
+        nbytes = int(self._scales.nbytes(more[np.newaxis])[0])
+        if nbytes > self._limit:
+            return (
+                f"would win {_percent(win)}, but take {_megabytes(measured.nbytes)}, "
+                f"{_megabytes(nbytes - self._limit)} over the budget"
+            )
+        return f"would win {_percent(win)}"
+
+    def _with(self, measured: Measured, used: bool) -> Sets:
+        changed = self._chosen.copy()
+        changed[self._place[measured.build]] = used
+        return changed
+
+    def _score(self, one: Sets, lanes: int) -> float:
+        return float(self._scales.score(one[np.newaxis], lanes)[0])
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.1f} %"
+
+
+def _megabytes(nbytes: int) -> str:
+    return f"{nbytes / 1e6:.0f} MB" if nbytes >= 10_000_000 else f"{nbytes / 1e6:.1f} MB"
