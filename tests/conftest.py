@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +16,9 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("shared")
+
+# No test measures unless it says so, and none finds or leaves anything in the user's own cache.
+# Set before anything is imported, for the processes that tests start as well.
+os.environ["GEARSHIFT_TUNE_SECONDS"] = "0"
+_CACHE = tempfile.TemporaryDirectory(prefix="gearshift-test-cache-")
+os.environ["GEARSHIFT_CACHE_DIR"] = _CACHE.name

@@ -13,7 +13,7 @@ from gearshift.engines.registry import get_engine
 from gearshift.errors import OptionError
 from gearshift.gears.gear import Gear, GearSet, Mode
 from gearshift.options import Precision
-from gearshift.tensors import Array, TensorSpec, dtype_named
+from gearshift.tensors import Array, RowLayout, TensorSpec, dtype_named
 
 
 def gear_set(manifest: Manifest) -> GearSet:
@@ -32,6 +32,14 @@ def output_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
         TensorSpec(record.name, dtype_named(record.dtype), record.shape)
         for record in manifest.outputs
     )
+
+
+def row_layouts(manifest: Manifest) -> list[RowLayout | None]:
+    """How rows lie in each output; None for one that is the same for every row."""
+    return [
+        None if record.row_axis is None else RowLayout(record.row_axis, record.row_inner)
+        for record in manifest.outputs
+    ]
 
 
 def ones(gears: GearSet, rows: int) -> list[Array]:

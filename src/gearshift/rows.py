@@ -49,10 +49,12 @@ def cut(
     """The feeds of one piece: its rows, then copies of its first row up to the gear's size.
 
     A real row is the safe thing to pad with: it cannot bring in NaN, an index out of range or
-    whatever lay in memory. Inputs that carry no rows are passed as they are.
+    whatever lay in memory. Inputs that carry no rows are passed as they are. A piece without any
+    of the caller's rows is filled with the call's first one.
     """
+    begin = start if piece.rows else 0
     return [
-        _pad(feed[start : start + piece.rows], piece.gear) if -1 in spec.shape else feed
+        _pad(feed[begin:], piece) if -1 in spec.shape else feed
         for spec, feed in zip(specs, feeds, strict=True)
     ]
 
@@ -75,7 +77,7 @@ class Results:
             else None
             for layout, spec in zip(layouts, specs, strict=True)
         ]
-        self._parts: list[list[Array]] = []
+        self._parts: list[list[Array]] = [[] for _ in plan.pieces]
 
     def targets(self, start: int, piece: Piece) -> list[Array | None]:
         """Where the engine is to write the outputs of a piece whose first row is `start`."""
@@ -84,9 +86,12 @@ class Results:
             for index in range(len(self._wholes))
         ]
 
-    def add(self, start: int, piece: Piece, outputs: list[Array]) -> None:
-        """Takes what the engine gave; the real rows of a padded piece are copied."""
-        self._parts.append(outputs)
+    def add(self, number: int, start: int, piece: Piece, outputs: list[Array]) -> None:
+        """Takes what the engine gave for the plan's piece of that number, from any thread.
+
+        The real rows of a padded piece are copied to where they belong.
+        """
+        self._parts[number] = outputs
         if piece.rows == piece.gear:
             return
         for index, output in enumerate(outputs):
@@ -154,12 +159,12 @@ def _check_feed(spec: TensorSpec, value: object) -> Array:
     return np.asarray(array, order="C")
 
 
-def _pad(rows: Array, gear: int) -> Array:
-    if len(rows) == gear:
-        return rows
-    padded = np.empty((gear, *rows.shape[1:]), rows.dtype)
-    padded[: len(rows)] = rows
-    padded[len(rows) :] = rows[0]
+def _pad(rows: Array, piece: Piece) -> Array:
+    if piece.rows == piece.gear:
+        return rows[: piece.gear]
+    padded = np.empty((piece.gear, *rows.shape[1:]), rows.dtype)
+    padded[: piece.rows] = rows[: piece.rows]
+    padded[piece.rows :] = rows[0]
     return padded
 
 

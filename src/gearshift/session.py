@@ -9,9 +9,10 @@ from __future__ import annotations
 import operator
 import os
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, cast
 
@@ -19,15 +20,21 @@ import numpy as np
 
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
-from gearshift.engines.base import Executable, LoadedNetwork
-from gearshift.errors import ClosedError, GearError, InputError, OptionError
-from gearshift.gears.dispatch import Piece, Plan, Planner, default_costs
-from gearshift.gears.gear import Gear
-from gearshift.opening import gear_set, load_network, output_specs
-from gearshift.options import SessionOptions
-from gearshift.rows import Results, check_feeds, count_rows, cut
+from gearshift.engines.base import usable_cores
+from gearshift.errors import ClosedError, GearError, InputError
+from gearshift.execution import Executor
+from gearshift.gears.build import Build, Menu
+from gearshift.gears.dispatch import Piece, Plan, row_by_row
+from gearshift.lanes import Lanes
+from gearshift.memory import MemoryReport, report_memory
+from gearshift.opening import gear_set, ones, output_specs, row_layouts
+from gearshift.options import Budget, SessionOptions
+from gearshift.programs import Programs
+from gearshift.rows import check_feeds, count_rows
 from gearshift.stats import Stats, StatsKeeper
-from gearshift.tensors import MBATCH_INPUT, Array, RowLayout, TensorSpec, dtype_named
+from gearshift.strategy import Strategy, find_strategy, measure
+from gearshift.tensors import MBATCH_INPUT, Array, RowLayout, Shape, TensorSpec, dtype_named
+from gearshift.tuning.table import CostTable
 
 _WORKER: Final = "gearshift-session"
 
@@ -39,15 +46,25 @@ def load(
     threads: int | None = None,
     preload: bool | int | Sequence[int] = False,
     costs: Mapping[int, float] | None = None,
+    tune: float | None = None,
+    memory_budget: Budget | int = "balanced",
+    batch_invariant: bool = False,
 ) -> Session:
     """Opens a compiled model.
 
     Args:
         path: the ``.om`` file.
-        engine: ``"openvino"`` or ``"onnxruntime"``; None takes the artifact's own first choice.
+        engine: ``"openvino"`` or ``"onnxruntime"``; None takes what was measured to be quickest,
+            of those that the artifact was compiled for.
         threads: threads of one run; None means every core this process may use.
-        preload: gears to build now instead of at first use; True for all of them.
-        costs: cost of one run of each gear, in any one unit; None starts on the default model.
+        preload: gears to build the programs of now instead of when they are wanted; True for all.
+        costs: cost of one run of each gear, in any one unit, instead of what was measured.
+        tune: seconds to measure for, once, if this model was not measured on this host yet; 0 runs
+            it on a stated default cost model. None means ``GEARSHIFT_TUNE_SECONDS``, or ten.
+        memory_budget: what the programs may take. "balanced": about what the engine's own dynamic
+            batch would; "speed": whatever helps; "memory": as little as can be; or bytes.
+        batch_invariant: run every row through the same program by itself, so that its results have
+            the same bits however many rows come with it.
 
     Raises:
         ArtifactError: the file cannot be used; its subclasses say why.
@@ -59,6 +76,9 @@ def load(
         threads=threads,
         preload=cast("bool | tuple[int, ...]", preload),  # made so by SessionOptions
         costs=costs,
+        tune=tune,
+        memory_budget=memory_budget,
+        batch_invariant=batch_invariant,
     )
     artifact = Artifact.open(path)
     try:
@@ -73,7 +93,6 @@ class Session:
 
     Attributes:
         manifest: everything the artifact says of itself.
-        engine: name of the engine that runs.
     """
 
     def __init__(self, artifact: Artifact, options: SessionOptions) -> None:
@@ -81,22 +100,16 @@ class Session:
         self._artifact = artifact
         self._gears = gear_set(self.manifest)
         self._outputs = output_specs(self.manifest)
-        self._layouts = [
-            None if record.row_axis is None else RowLayout(record.row_axis, record.row_inner)
-            for record in self.manifest.outputs
-        ]
-        costs = options.costs or default_costs(self._gears.sizes)
-        self._planner = Planner(self._checked_costs(costs))
-        self.engine = options.engine or self.manifest.topologies[0].engine
-        self._loaded: LoadedNetwork | None = load_network(artifact, self.engine, options.threads)
-        self._executables: dict[int, Executable] = {}
+        self._layouts = row_layouts(self.manifest)
+        self._options = replace(options, threads=options.threads or usable_cores())
+        self._programs = Programs(artifact, self._gears, self._options.threads)
         self._stats = StatsKeeper()
         self._lock = threading.Condition()
         self._calls = 0  # made and not yet come to their end
         self._worker: ThreadPoolExecutor | None = None
         self._closing = False
-        for gear in self._gears.sizes if options.preload is True else options.preload or ():
-            self._executable(self._gears.of_rows(gear))
+        self._adopt(find_strategy(artifact, self._gears, self._options))
+        self._preload(options.preload)
 
     @property
     def gears(self) -> tuple[int, ...]:
@@ -113,8 +126,13 @@ class Session:
         """Every output in order; -1 where the gear decides."""
         return self._outputs
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Names of the engines that run it."""
+        return tuple(sorted({build.engine for build in self._strategy.menu.builds}))
+
     def plan(self, rows: int) -> Plan:
-        """The pieces that `run` would use for that many rows.
+        """The pieces that `run` would use for that many rows, once their programs are built.
 
         Raises:
             GearError: the model is not separable and `rows` is not one of its gears.
@@ -122,16 +140,7 @@ class Session:
         rows = _whole(rows, "a number of rows")
         if rows < 0:
             raise InputError(f"cannot plan {rows} rows: give 0 or more.")
-        if self.manifest.proof.separable:
-            return self._planner.plan(rows)
-        if rows not in self.gears:
-            declared = ", ".join(str(size) for size in self.gears)
-            raise GearError(
-                f"{rows} rows cannot be padded, split or merged: the rows of this model are not "
-                f"known to be independent ({self.manifest.proof.reason}). It runs exactly "
-                f"{declared} rows."
-            )
-        return Plan(rows, (Piece(rows, rows),), self._planner.costs[rows])
+        return self._plan(rows, self._strategy.menu)
 
     def run(self, inputs: Mapping[str, Any], *, gear: int | None = None) -> dict[str, Array]:
         """Runs any number of rows, 0 included.
@@ -140,7 +149,8 @@ class Session:
             inputs: one array per input, by name, of the input's dtype; inputs that carry rows have
                 them at axis 0. ``ascend_mbatch_shape_data`` may be given as one more key and
                 means the same as `gear`.
-            gear: run exactly this gear, padded if fewer rows are given; None plans.
+            gear: compute exactly this gear's rows, padded if fewer are given; None plans. What is
+                quickest for that many rows runs, in pieces if need be.
 
         Returns:
             One array per output, by name; rows in the order given.
@@ -184,30 +194,43 @@ class Session:
         gear = _one_gear(gear, inputs.pop(MBATCH_INPUT, None))
         feeds = check_feeds(self._gears.inputs, inputs)
         rows = count_rows(self._gears.inputs, feeds)
-        plan = self.plan(rows) if gear is None else self._plan_for(gear, rows)
-        results = self._run_plan(plan, feeds) if rows else self._run_nothing(feeds)
+        if gear is not None:
+            self._check_gear(gear, rows)
+        results = self._run_rows(rows, gear, feeds) if rows else self._run_nothing(feeds, gear)
         self._stats.count_call()
         return {spec.name: result for spec, result in zip(self._outputs, results, strict=True)}
 
-    def tune(self, seconds: float = 2.0) -> dict[int, float]:
-        """Measures what one run of each gear costs here and plans by it from now on.
+    def tune(self, seconds: float | None = None) -> CostTable:
+        """Measures what runs quickest on this host, plans by it from now on, and keeps it.
 
-        Builds every gear. The gears are timed in turn, round after round, at least three times, and
-        each one's least time is kept: what disturbs a run only ever makes it longer.
+        Candidates (each engine, one after the other or in lanes, at each size) are timed in
+        processes of their own. Later sessions on this host find what was measured.
 
         Args:
-            seconds: about how long to measure.
+            seconds: about how long to measure, building included, but at least three times
+                each. None means ``GEARSHIFT_TUNE_SECONDS``, or ten.
 
-        Returns:
-            Seconds per run of each gear.
+        Raises:
+            EngineError: no engine could be measured.
         """
         self._begin()
         try:
-            costs = self._measure(seconds)
+            strategy = measure(self._artifact, self._gears, self._options, seconds)
+            self._adopt(strategy)
         finally:
             self._end()
-        self._planner = Planner(costs)
-        return costs
+        assert strategy.table is not None, "what was measured has a table"
+        return strategy.table
+
+    def memory(self) -> MemoryReport:
+        """What each program takes, and which of them are built."""
+        return report_memory(
+            self._strategy.nbytes,
+            self._programs.built,
+            measured=self._strategy.table is not None,
+            limit=self._strategy.limit,
+            mapped=self._artifact.size,
+        )
 
     def stats(self) -> Stats:
         """What was run so far, in all and per gear."""
@@ -239,21 +262,8 @@ class Session:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._loaded is None else self.engine
+        state = "closed" if self._closing else "+".join(self.engines)
         return f"<gearshift.Session {self.manifest.source.file} gears={self.gears} {state}>"
-
-    def _measure(self, seconds: float) -> dict[int, float]:
-        samples: dict[int, list[float]] = {size: [] for size in self.gears}
-        feeds = {gear: self._ones(gear) for gear in self._gears}
-        for gear in self._gears:
-            self._executable(gear).run(feeds[gear])
-        end = time.perf_counter() + seconds
-        while min(map(len, samples.values())) < 3 or time.perf_counter() < end:
-            for gear in self._gears:
-                start = time.perf_counter()
-                self._executable(gear).run(feeds[gear])
-                samples[gear.rows].append(time.perf_counter() - start)
-        return {size: min(times) for size, times in samples.items()}
 
     def _begin(self) -> None:
         with self._lock:
@@ -269,48 +279,91 @@ class Session:
                 self._release()
 
     def _release(self) -> None:
-        self._executables.clear()
-        if self._loaded is not None:
-            self._loaded.close()
-            self._loaded = None
-            self._artifact.close()
+        self._programs.close()
+        self._executor.lanes.close()
+        self._artifact.close()
 
-    def _run_plan(self, plan: Plan, feeds: list[Array]) -> list[Array]:
-        results, start = Results(self._layouts, self._outputs, plan), 0
-        for piece in plan.pieces:
-            executable = self._executable(self._gears.of_rows(piece.gear))
-            cut_feeds = cut(self._gears.inputs, feeds, start, piece)
-            targets = results.targets(start, piece)
-            began = time.perf_counter()
-            outputs = executable.run(cut_feeds, targets)
-            self._stats.count_piece(piece, time.perf_counter() - began)
-            results.add(start, piece, outputs)
-            start += piece.rows
-        return results.finish()
+    def _adopt(self, strategy: Strategy) -> None:
+        """Plans by it from now on; calls under way end on what they began with."""
+        self._strategy = strategy
+        self._programs.use(strategy.nbytes, strategy.limit, strategy.find_blob)
+        lanes = Lanes(strategy.menu.lanes)
+        self._executor = Executor(
+            self._gears.inputs, self._outputs, self._layouts, self._programs, lanes, self._stats
+        )
 
-    def _run_nothing(self, feeds: list[Array]) -> list[Array]:
+    def _preload(self, gears: bool | tuple[int, ...]) -> None:
+        menu = self._strategy.menu
+        wanted = set(menu.builds) if gears is True else set()
+        for gear in gears or () if not isinstance(gears, bool) else ():
+            self._gears.of_rows(gear)
+            wanted |= menu.builds_of(self._plan(gear, menu))
+        for build in sorted(wanted):
+            self._programs.get(build)
+
+    def _run_rows(self, rows: int, gear: int | None, feeds: list[Array]) -> list[Array]:
+        menu = self._within_reach(gear or rows)
+        plan = self._plan(gear or rows, menu)
+        return self._executor.run(plan if gear is None else plan.first(rows), menu, feeds)
+
+    def _within_reach(self, rows: int) -> Menu:
+        """What to plan that many rows by, now: not all programs may have been built yet.
+
+        While better ones are being built, those that are there answer, be it row by row.
+        """
+        strategy = self._strategy
+        menu = strategy.menu
+        missing = [
+            build
+            for build in menu.builds_of(self._plan(rows, menu))
+            if not self._programs.has(build)
+        ]
+        if not missing or not strategy.may_split:
+            return menu
+        if not self._programs.built:
+            self._programs.get(menu.starter)
+        self._programs.want(missing)
+        ready = _menu_of(menu, self._programs.built)
+        return ready if ready.wide else menu
+
+    def _plan(self, rows: int, menu: Menu) -> Plan:
+        if not self.manifest.proof.separable:
+            return self._exact_plan(rows, menu)
+        if self._options.batch_invariant:
+            return row_by_row(rows, *menu.single_size, menu.lanes)
+        return menu.planner.plan(rows)
+
+    def _exact_plan(self, rows: int, menu: Menu) -> Plan:
+        if rows not in self.gears:
+            declared = ", ".join(str(size) for size in self.gears)
+            raise GearError(
+                f"{rows} rows cannot be padded, split or merged: the rows of this model are not "
+                f"known to be independent ({self.manifest.proof.reason}). It runs exactly "
+                f"{declared} rows."
+            )
+        return Plan(rows, (Piece(rows, rows),), menu.wide[rows].seconds)
+
+    def _run_nothing(self, feeds: list[Array], gear: int | None) -> list[Array]:
         """Outputs for no rows: empty where they carry rows, else what any rows would give."""
-        smallest = min(self._gears, key=lambda gear: gear.rows)
+        if gear is None:
+            self.plan(0)  # refused if the rows are not independent
+        smallest = min(self._gears, key=lambda each: each.rows)
         shapes = self.manifest.gears[self._gears.gears.index(smallest)].outputs
-        outputs: list[Array] = []
-        shared: list[Array] | None = None
-        for index, layout in enumerate(self._layouts):
-            if layout is not None:
-                shape = list(shapes[index])
-                shape[layout.axis] = 0
-                outputs.append(np.zeros(shape, self._outputs[index].dtype.numpy))
-                continue
-            if shared is None:
-                ones = self._ones(smallest)
-                given = [
-                    one if -1 in spec.shape else feed
-                    for spec, one, feed in zip(self._gears.inputs, ones, feeds, strict=True)
-                ]
-                shared = self._executable(smallest).run(given)
-            outputs.append(shared[index])
-        return outputs
+        shared: list[Array] = []
+        if None in self._layouts:
+            given = [
+                one if -1 in spec.shape else feed
+                for spec, one, feed in zip(
+                    self._gears.inputs, ones(self._gears, smallest.rows), feeds, strict=True
+                )
+            ]
+            shared = self._run_rows(smallest.rows, None, given)
+        return [
+            shared[index] if layout is None else _no_rows(shapes[index], layout, spec)
+            for index, (layout, spec) in enumerate(zip(self._layouts, self._outputs, strict=True))
+        ]
 
-    def _plan_for(self, gear: int, rows: int) -> Plan:
+    def _check_gear(self, gear: int, rows: int) -> None:
         self._gears.of_rows(gear)
         if rows > gear or not (rows == gear or self.manifest.proof.separable):
             raise GearError(
@@ -323,32 +376,18 @@ class Session:
                     f"independent ({self.manifest.proof.reason})."
                 )
             )
-        pieces = (Piece(gear, rows),) if rows else ()
-        return Plan(rows, pieces, self._planner.costs[gear])
 
-    def _executable(self, gear: Gear) -> Executable:
-        found = self._executables.get(gear.rows)
-        if found is not None:
-            return found
-        with self._lock:
-            if self._loaded is None:
-                raise ClosedError("the session is closed; load the model again to run it.")
-            if gear.rows not in self._executables:
-                self._executables[gear.rows] = self._loaded.executable(self._gears.shapes(gear))
-            return self._executables[gear.rows]
 
-    def _ones(self, gear: Gear) -> list[Array]:
-        """Feeds that run on most models: they divide anything, and most tables have a row 1."""
-        shapes = self._gears.shapes(gear)
-        return [np.ones(shapes[spec.name], spec.dtype.numpy) for spec in self._gears.inputs]
+@lru_cache(maxsize=16)
+def _menu_of(menu: Menu, built: frozenset[Build]) -> Menu:
+    """What is left of it; remembered with all its plans, because few programs come and go."""
+    return menu.only(built)
 
-    def _checked_costs(self, costs: Mapping[int, float]) -> Mapping[int, float]:
-        if set(costs) != set(self.gears):
-            raise OptionError(
-                f"costs= is given for gears {sorted(costs)}; the model's are {sorted(self.gears)}. "
-                "Give one number for each."
-            )
-        return costs
+
+def _no_rows(shape: Shape, layout: RowLayout, spec: TensorSpec) -> Array:
+    dims = list(shape)
+    dims[layout.axis] = 0
+    return np.zeros(dims, spec.dtype.numpy)
 
 
 def _one_gear(gear: object, shape_data: object) -> int | None:

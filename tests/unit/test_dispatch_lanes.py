@@ -7,10 +7,10 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from gearshift.gears.build import Build, Measured, Menu, Offer, Timing, make_menu
-from gearshift.gears.dispatch import Piece, Plan, Planner, row_by_row
 from test_dispatch import COST, brute_force, cost_tables, recursion
+
+from gearshift.gears.build import Build, Measured, Offer, Timing, make_menu
+from gearshift.gears.dispatch import Piece, Plan, Planner, row_by_row
 
 LANES = st.integers(2, 4)
 
@@ -116,16 +116,15 @@ ANY = Measured(Build("b", 0), (Timing(1, 4.0, 4.0), Timing(8, 5.0, 5.0)), 30)
 
 def test_a_menu_offers_the_quickest_of_each_size() -> None:
     menu = make_menu([SMALL, PAIR, ANY])
-    assert menu == Menu(
-        wide={1: Offer(PAIR.build, 1.5), 8: Offer(ANY.build, 5.0)},
-        side={1: Offer(PAIR.build, 3.0)},
-        lanes=2,
-    )
+    assert menu.wide == {1: Offer(PAIR.build, 1.5), 8: Offer(ANY.build, 5.0)}
+    assert (menu.side, menu.lanes) == ({1: Offer(PAIR.build, 3.0)}, 2)
     assert menu.builds == (PAIR.build, ANY.build)
     assert menu.starter == PAIR.build
     assert menu.build(Piece(1, 1, lane=1)) == PAIR.build
-    assert menu.only({ANY.build}) == Menu({8: Offer(ANY.build, 5.0)})
+    left = menu.only({ANY.build})
+    assert (left.wide, left.side, left.lanes) == ({8: Offer(ANY.build, 5.0)}, {}, 1)
     plan = Planner({8: 5.0}, {1: 3.0}, 2).plan(10)
+    assert menu.planner.plan(3).cost == 4.5
     assert menu.builds_of(plan) == {PAIR.build, ANY.build}
 
 

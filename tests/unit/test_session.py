@@ -24,7 +24,7 @@ from gearshift.tensors import Array, Shape
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> gearshift.Session:
-    return gearshift.load(null_artifact(tmp_path_factory.mktemp("null")))
+    return gearshift.load(null_artifact(tmp_path_factory.mktemp("null")), preload=True)
 
 
 def rows(count: int, seed: int = 0) -> Array:
@@ -149,7 +149,7 @@ def test_edge_of_the_model(model: gearshift.Session) -> None:
 
 
 def test_stats_count_calls_rows_and_padding(tmp_path: Path) -> None:
-    with gearshift.load(null_artifact(tmp_path)) as model:
+    with gearshift.load(null_artifact(tmp_path), preload=True) as model:
         for count in (0, 1, 5):
             model.run({"x": rows(count)})
         model.run({"x": rows(3)}, gear=8)
@@ -170,14 +170,6 @@ def test_costs_given_decide_the_plan(tmp_path: Path) -> None:
         gearshift.load(path, costs={1: 1.0})
     with pytest.raises(OptionError, match="positive"):
         gearshift.load(path, costs={1: 0.0, 2: 1.0, 4: 1.0, 8: 1.0})
-
-
-def test_tuning_measures_every_gear(tmp_path: Path) -> None:
-    with gearshift.load(null_artifact(tmp_path)) as model:
-        costs = model.tune(seconds=0.01)
-        assert set(costs) == {1, 2, 4, 8}
-        assert all(cost > 0 for cost in costs.values())
-        assert model.plan(8).cost == pytest.approx(min(model.plan(8).cost, costs[8]))
 
 
 def test_a_coupled_model_runs_exactly_its_gears(tmp_path: Path) -> None:
@@ -279,8 +271,10 @@ class Slow(NullEngine):
         loaded = super().load(network, options)
 
         class Waiting(LoadedNetwork):
-            def executable(self, shapes: Mapping[str, Shape]) -> Executable:
-                executable = loaded.executable(shapes)
+            def executable(
+                self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+            ) -> Executable:
+                executable = loaded.executable(shapes, lanes, blob)
                 run = executable.run
 
                 def slow(feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:

@@ -15,9 +15,35 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import gearshift
 from artifacts import null_artifact
 from gearshift.errors import ClosedError, GearError, InputError
+from gearshift.gears.build import Build, Measured, Timing, make_menu
+from gearshift.strategy import Strategy
 from gearshift.tensors import Array
 
 SIZES = (2, 3, 8)
+
+
+def strategy(*builds: tuple[int, int], limit: int | None = None) -> Strategy:
+    """Programs of the null engine as (rows, lanes), each costing its rows and taking 100 bytes."""
+    made = [
+        Measured(Build("null", rows, lanes), (Timing(rows, rows + 0.5, rows + 0.25),), 100)
+        for rows, lanes in builds
+    ]
+    return Strategy(
+        menu=make_menu(made),
+        nbytes={each.build: each.nbytes for each in made},
+        limit=limit,
+        table=None,
+        may_split=True,
+        find_blob=lambda build: None,
+    )
+
+
+MENUS = {
+    "wide": strategy((2, 1), (8, 1)),
+    "lanes": strategy((1, 2), (3, 2)),
+    "both": strategy((1, 1), (2, 3), (3, 3)),
+    "one at a time": strategy((2, 1), (3, 1), (1, 2), limit=100),
+}
 
 
 def rows(count: int) -> Array:
@@ -79,9 +105,15 @@ class Sessions(RuleBasedStateMachine):
             self.model.run(wrong)
 
     @precondition(lambda self: self.open)
+    @rule(which=st.sampled_from(sorted(MENUS)))
+    def adopt(self, which: str) -> None:
+        self.model._adopt(MENUS[which])  # as tuning does, without the seconds it takes
+
+    @precondition(lambda self: self.open)
     @rule()
-    def tune(self) -> None:
-        assert set(self.model.tune(seconds=0)) == set(SIZES)
+    def ask_for_memory(self) -> None:
+        report = self.model.memory()
+        assert 0 <= report.built <= report.total
 
     @rule()
     def close(self) -> None:

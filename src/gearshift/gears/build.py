@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
-from gearshift.gears.dispatch import Piece, Plan
+from gearshift.gears.dispatch import Piece, Plan, Planner
 
 OPEN: Final = 0
 """Rows of a build whose batch dim is left open: the engine's own dynamic batch."""
@@ -69,7 +70,7 @@ class Offer:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared and hashed as itself: it holds dicts
 class Menu:
     """What a session plans with: for each number of rows the quickest build that it may use.
 
@@ -82,6 +83,15 @@ class Menu:
     wide: Mapping[int, Offer]
     side: Mapping[int, Offer] = field(default_factory=dict)
     lanes: int = 1
+
+    @cached_property
+    def planner(self) -> Planner:
+        """Plans over it."""
+        return Planner(
+            {rows: offer.seconds for rows, offer in self.wide.items()},
+            {rows: offer.seconds for rows, offer in self.side.items()},
+            self.lanes,
+        )
 
     @property
     def builds(self) -> tuple[Build, ...]:

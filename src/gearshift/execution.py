@@ -1,0 +1,63 @@
+"""Runs plans: their pieces one after the other, then their lanes at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from gearshift.gears.build import Menu
+from gearshift.gears.dispatch import Piece, Plan
+from gearshift.lanes import Lanes
+from gearshift.programs import Programs
+from gearshift.rows import Results, cut
+from gearshift.stats import StatsKeeper
+from gearshift.tensors import Array, RowLayout, TensorSpec
+
+
+@dataclass(frozen=True)
+class _Call:
+    menu: Menu
+    feeds: Sequence[Array]
+    results: Results
+
+
+@dataclass(frozen=True)
+class Executor:
+    """What plans are run with."""
+
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+    layouts: Sequence[RowLayout | None]
+    programs: Programs
+    lanes: Lanes
+    stats: StatsKeeper
+
+    def run(self, plan: Plan, menu: Menu, feeds: Sequence[Array]) -> list[Array]:
+        """The outputs of a plan of at least one piece, made over that menu."""
+        call = _Call(menu, feeds, Results(self.layouts, self.outputs, plan))
+        self._run_pieces(call, plan.alone, 0, 0)
+        if plan.lanes:
+            index = len(plan.alone)
+            start = sum(piece.rows for piece in plan.alone)
+            tasks = []
+            for lane in plan.lanes:
+                tasks.append(partial(self._run_pieces, call, lane, index, start))
+                index += len(lane)
+                start += sum(piece.rows for piece in lane)
+            self.lanes.run(tasks)
+        return call.results.finish()
+
+    def _run_pieces(self, call: _Call, pieces: Sequence[Piece], number: int, start: int) -> None:
+        """Pieces one after the other; the first is that number of its plan, at row `start`."""
+        for piece in pieces:
+            executable = self.programs.get(call.menu.build(piece))
+            feeds = cut(self.inputs, call.feeds, start, piece)
+            targets = call.results.targets(start, piece)
+            began = time.perf_counter()
+            made = executable.run(feeds, targets)
+            self.stats.count_piece(piece, time.perf_counter() - began)
+            call.results.add(number, start, piece, made)
+            number += 1
+            start += piece.rows

@@ -1,0 +1,155 @@
+"""The programs of one session: built when wanted, kept within a limit of memory, given back.
+
+An engine's library and the network are opened when the first program of that engine is built.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from gearshift.artifact.reader import Artifact
+from gearshift.engines.base import Executable, LoadedNetwork
+from gearshift.engines.memory import give_back_memory
+from gearshift.errors import ClosedError, EngineError
+from gearshift.gears.build import Build
+from gearshift.gears.gear import GearSet
+from gearshift.opening import load_network
+
+_LOG = logging.getLogger("gearshift")
+
+FindBlob = Callable[[Build], bytes | None]
+"""What an engine made of a build before, from where such things are kept."""
+
+
+class Programs:
+    """Executables by build. Safe to use from several threads."""
+
+    def __init__(self, artifact: Artifact, gears: GearSet, threads: int | None) -> None:
+        self._artifact = artifact
+        self._gears = gears
+        self._threads = threads
+        self._limit: int | None = None
+        self._networks: dict[str, LoadedNetwork] = {}
+        self._built: dict[Build, Executable] = {}  # least recently used first, if there is a limit
+        self._nbytes: Mapping[Build, int] = {}
+        self._find_blob: FindBlob = lambda build: None
+        self._wanted: set[Build] = set()
+        self._failed: dict[Build, EngineError] = {}
+        self._building = threading.Lock()  # one at a time: a compilation takes every core
+        self._changing = threading.Lock()
+        self._builder: ThreadPoolExecutor | None = None
+        self._closed = False
+
+    @property
+    def built(self) -> frozenset[Build]:
+        """What could run at once."""
+        with self._changing:
+            return frozenset(self._built)
+
+    def use(self, nbytes: Mapping[Build, int], limit: int | None, find_blob: FindBlob) -> None:
+        """From now on these are the builds; programs of others are let go of.
+
+        Args:
+            nbytes: what each build takes.
+            limit: bytes that the programs may take together; None for any number.
+            find_blob: finds what an engine made of a build before.
+        """
+        with self._changing:
+            self._nbytes, self._limit, self._find_blob = nbytes, limit, find_blob
+            self._built = {b: e for b, e in self._built.items() if b in nbytes}
+
+    def has(self, build: Build) -> bool:
+        """Whether `get` would return at once."""
+        return build in self._built
+
+    def get(self, build: Build) -> Executable:
+        """The program, built now if need be.
+
+        Raises:
+            EngineError: the engine is missing or refused.
+            ClosedError: the programs were given back.
+        """
+        found = self._built.get(build)
+        if found is None:
+            return self._build(build)
+        if self._limit is not None:
+            with self._changing:
+                self._built[build] = self._built.pop(build, found)  # now the last to be evicted
+        return found
+
+    def want(self, builds: Iterable[Build]) -> None:
+        """Builds them in the background. One that fails is logged, and not tried again."""
+        for build in builds:
+            with self._changing:
+                if self._closed or build in {*self._wanted, *self._failed, *self._built}:
+                    continue
+                self._wanted.add(build)
+                if self._builder is None:
+                    self._builder = ThreadPoolExecutor(1, thread_name_prefix="gearshift-builder")
+                self._builder.submit(self._build_wanted, build)
+
+    def close(self) -> None:
+        """Gives everything back, once what is being built is built."""
+        with self._changing:
+            self._closed = True
+            builder = self._builder
+        if builder is not None:
+            builder.shutdown(cancel_futures=True)
+        with self._building:
+            self._built.clear()
+            for network in self._networks.values():
+                network.close()
+            self._networks.clear()
+
+    def _build_wanted(self, build: Build) -> None:
+        try:
+            self._build(build)
+        except ClosedError:
+            return
+        except EngineError as error:
+            self._failed[build] = error
+            _LOG.warning("%s cannot be built and will not be used: %s", build, error)
+        finally:
+            self._wanted.discard(build)
+
+    def _build(self, build: Build) -> Executable:
+        with self._building:
+            if self._closed:
+                raise ClosedError("the session is closed; load the model again to run it.")
+            if build in self._built:
+                return self._built[build]
+            self._make_room(build)
+            executable = self._make(build)
+            with self._changing:
+                if build in self._nbytes:  # else it is for a call that began before others came
+                    self._built[build] = executable
+            give_back_memory(self._artifact.pool)
+            return executable
+
+    def _make(self, build: Build) -> Executable:
+        if build.engine not in self._networks:
+            network = load_network(self._artifact, build.engine, self._threads)
+            self._networks[build.engine] = network
+        network = self._networks[build.engine]
+        shapes = self._gears.shapes_of(build.rows)
+        blob = self._find_blob(build)
+        if blob is not None:
+            try:
+                return network.executable(shapes, build.lanes, blob)
+            except EngineError as error:
+                _LOG.warning("what was kept of %s is of no use, building it anew: %s", build, error)
+        return network.executable(shapes, build.lanes)
+
+    def _make_room(self, build: Build) -> None:
+        """Evicts what was not used for longest, until the new one fits or nothing is left."""
+        if self._limit is None:
+            return
+        with self._changing:
+            while self._built and self._taken() + self._nbytes.get(build, 0) > self._limit:
+                self._built.pop(next(iter(self._built)))
+
+    def _taken(self) -> int:
+        return sum(self._nbytes.get(build, 0) for build in self._built)

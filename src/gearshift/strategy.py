@@ -1,0 +1,226 @@
+"""Decides what a session plans with: costs given, costs measured on this host, or stated ones."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from gearshift.artifact.reader import Artifact
+from gearshift.engines.base import usable_cores
+from gearshift.engines.registry import get_engine, installed_version
+from gearshift.errors import OptionError
+from gearshift.gears.build import OPEN, Build, Measured, Menu, Offer, make_menu
+from gearshift.gears.dispatch import default_costs
+from gearshift.gears.gear import GearSet
+from gearshift.options import Budget, SessionOptions
+from gearshift.programs import FindBlob
+from gearshift.tuning.cache import find_blob, find_table, keep_blob, keep_table
+from gearshift.tuning.choose import choose
+from gearshift.tuning.table import CostTable, this_host
+from gearshift.tuning.tuner import DEFAULT_SECONDS, Progress, tune
+
+_LOG = logging.getLogger("gearshift")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """What a session plans with.
+
+    Attributes:
+        menu: the programs it may use, and their costs.
+        nbytes: what each of them takes; measured if there is a table, else predicted.
+        limit: bytes they may take together before the least recently used go; None for any number.
+        table: what the costs were taken from; None for costs that were not measured.
+        may_split: whether rows may run on other programs while those of the plan are being built.
+        find_blob: finds what an engine made of a build before.
+    """
+
+    menu: Menu
+    nbytes: Mapping[Build, int]
+    limit: int | None
+    table: CostTable | None
+    may_split: bool
+    find_blob: FindBlob
+
+
+def find_strategy(artifact: Artifact, gears: GearSet, options: SessionOptions) -> Strategy:
+    """The strategy for those options, measured now if nothing is known of this host.
+
+    Raises:
+        OptionError: the options do not go with this artifact or this host.
+        EngineError: the engine asked for is not installed.
+    """
+    separable = artifact.manifest.proof.separable
+    if options.batch_invariant and not separable:
+        raise OptionError(
+            "batch_invariant=True runs every row by itself, which this model does not allow: its "
+            f"rows are not known to be independent ({artifact.manifest.proof.reason})."
+        )
+    if options.costs is not None:
+        return _stated(artifact, gears, options, options.costs)
+    table = known_table(artifact, options)
+    if table is not None:
+        return _measured(artifact, gears, options, table)
+    seconds = tuning_seconds(options.tune)
+    if seconds == 0:
+        return _stated(artifact, gears, options, default_costs(gears.sizes))
+    _LOG.warning(
+        "%s was not measured on this host yet: measuring for %g s, once (tune=0 or "
+        "GEARSHIFT_TUNE_SECONDS=0 leaves it out)",
+        artifact.path.name,
+        seconds,
+    )
+    return measure(artifact, gears, options, seconds)
+
+
+def measure(
+    artifact: Artifact,
+    gears: GearSet,
+    options: SessionOptions,
+    seconds: float | None,
+    on_progress: Progress | None = None,
+) -> Strategy:
+    """Measures on this host, keeps what was found, and makes a strategy of it.
+
+    Raises:
+        EngineError: no engine could be measured.
+    """
+    if seconds is None:
+        seconds = tuning_seconds(options.tune) or DEFAULT_SECONDS
+    table = tune(
+        artifact,
+        engines=engines_for(artifact, options.engine),
+        threads=_threads(options),
+        seconds=seconds,
+        on_progress=on_progress,
+        wanted=lambda table: _measured(artifact, gears, options, table).nbytes,
+        keep_blob=keep_blob,
+    )
+    keep_table(table)
+    return _measured(artifact, gears, options, table)
+
+
+def known_table(artifact: Artifact, options: SessionOptions) -> CostTable | None:
+    """What was measured of this artifact on this host: from the cache, else from the artifact."""
+    host = this_host(engines_for(artifact, options.engine), _threads(options))
+    return find_table(artifact.identity, host)
+
+
+def engines_for(artifact: Artifact, engine: str | None) -> tuple[str, ...]:
+    """The engines that may run it: the one asked for, or all that it has and that are installed.
+
+    Raises:
+        OptionError: the engine does not exist, or the artifact was not compiled for it.
+        EngineError: it is not installed, or none of the artifact's is.
+    """
+    compiled = tuple(record.engine for record in artifact.manifest.topologies)
+    if engine is None:
+        installed = tuple(name for name in compiled if installed_version(name))
+        return installed or (get_engine(compiled[0]).name,)
+    if engine not in compiled:
+        get_engine(engine)  # says so if there is none of that name
+        raise OptionError(
+            f"engine={engine!r} cannot run {artifact.path.name!r}: it was compiled for "
+            f"{', '.join(compiled)}. Choose one of these, or compile it again."
+        )
+    return (get_engine(engine).name,)
+
+
+def tuning_seconds(given: float | None) -> float:
+    """Seconds to measure for: what was given, else ``GEARSHIFT_TUNE_SECONDS``, else ten.
+
+    Raises:
+        OptionError: the variable holds something else than a number of seconds.
+    """
+    if given is not None:
+        return given
+    text = os.environ.get("GEARSHIFT_TUNE_SECONDS", "")
+    if not text:
+        return DEFAULT_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 86400:
+        raise OptionError(
+            f"the environment variable GEARSHIFT_TUNE_SECONDS is {text!r}: give a number of "
+            "seconds, 0 for not at all, or leave it out."
+        )
+    return seconds
+
+
+def _threads(options: SessionOptions) -> int:
+    return options.threads or usable_cores()
+
+
+def _stated(
+    artifact: Artifact, gears: GearSet, options: SessionOptions, costs: Mapping[int, float]
+) -> Strategy:
+    """Every gear by itself on the first engine, at those costs."""
+    if set(costs) != set(gears.sizes):
+        raise OptionError(
+            f"costs= is given for gears {sorted(costs)}; the model's are {sorted(gears.sizes)}. "
+            "Give one number for each."
+        )
+    engine = get_engine(engines_for(artifact, options.engine)[0])
+    builds = {
+        gear.rows: Build(engine.name, gear.rows if engine.fixed_programs else OPEN)
+        for gear in gears
+    }
+    predicted = {
+        gear.rows: record.predicted_bytes
+        for gear, record in zip(gears, artifact.manifest.gears, strict=True)
+    }
+    sizes = [min(gears.sizes)] if options.batch_invariant else gears.sizes
+    nbytes: dict[Build, int] = {}
+    for rows in sizes:
+        build = builds[rows]
+        nbytes[build] = max(nbytes.get(build, 0), len(artifact.pool) + predicted[rows])
+    return Strategy(
+        menu=Menu({rows: Offer(builds[rows], costs[rows]) for rows in sizes}),
+        nbytes=nbytes,
+        limit=_stated_limit(options.memory_budget, nbytes),
+        table=None,
+        may_split=artifact.manifest.proof.separable,
+        find_blob=lambda build: None,
+    )
+
+
+def _stated_limit(budget: Budget | int, nbytes: Mapping[Build, int]) -> int | None:
+    """Nothing was measured, so all programs are there to be built, and the limit evicts."""
+    if isinstance(budget, int):
+        return budget
+    return max(nbytes.values()) if budget == "memory" else None
+
+
+def _measured(
+    artifact: Artifact, gears: GearSet, options: SessionOptions, table: CostTable
+) -> Strategy:
+    """What the budget allows of what was measured."""
+    separable = artifact.manifest.proof.separable
+    chosen = choose(table, options.memory_budget, gears.sizes, exact=not separable)
+    if options.batch_invariant:
+        chosen = (_single(chosen),)
+    return Strategy(
+        menu=make_menu(chosen),
+        nbytes={each.build: each.nbytes for each in chosen},
+        limit=None,
+        table=table,
+        may_split=separable and not options.batch_invariant,
+        find_blob=partial(find_blob, table),
+    )
+
+
+def _single(chosen: Sequence[Measured]) -> Measured:
+    """The one program that runs row by row in the least time, of those that are chosen anyway."""
+    fewest = min(timing.rows for each in chosen for timing in each.timings)
+    rows_alone = [
+        replace(each, timings=(timing,))
+        for each in chosen
+        for timing in each.timings
+        if timing.rows == fewest
+    ]
+    return min(rows_alone, key=lambda each: each.timings[0].seconds / each.build.lanes)

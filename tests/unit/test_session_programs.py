@@ -1,0 +1,225 @@
+"""Which programs a session builds, when, and what answers meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_session import rows, sums
+from test_session_states import MENUS, strategy
+
+import gearshift
+from artifacts import Y, null_artifact
+from gearshift.artifact.manifest import OutputRecord
+from gearshift.engines.base import EngineOptions, Executable, LoadedNetwork, Network
+from gearshift.engines.null import NullEngine
+from gearshift.errors import EngineError, OptionError
+from gearshift.gears.build import Build
+from gearshift.tensors import Array, Shape
+
+
+class Watched(NullEngine):
+    """A null engine that tells what it builds, and waits with all but one row until it may."""
+
+    built: list[tuple[int, int]]
+    may_build: threading.Event
+    refuses: int | None
+
+    def load(self, network: Network, options: EngineOptions) -> LoadedNetwork:
+        loaded, watched = super().load(network, options), self
+
+        class Waiting(LoadedNetwork):
+            def executable(
+                self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+            ) -> Executable:
+                size = shapes["x"][0]
+                if size == watched.refuses:
+                    raise EngineError(f"no {size}")
+                if size > 1:
+                    assert watched.may_build.wait(10)
+                watched.built.append((size, lanes))
+                return loaded.executable(shapes, lanes, blob)
+
+        return Waiting()
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    engine = Watched()
+    engine.built, engine.may_build, engine.refuses = [], threading.Event(), None
+    monkeypatch.setattr("gearshift.opening.get_engine", lambda _: engine)
+    yield engine
+    engine.may_build.set()
+
+
+def wait_for(condition: object) -> None:
+    assert callable(condition)
+    for _ in range(1000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it never happened")
+
+
+def test_what_is_there_answers_while_better_is_being_built(engine: Watched, tmp_path: Path) -> None:
+    with gearshift.load(null_artifact(tmp_path)) as model:
+        assert engine.built == [], "loading builds nothing"
+        x = rows(8)
+        np.testing.assert_array_equal(model.run({"x": x})["y"], sums(x))
+        assert engine.built == [(1, 1)], "the smallest answers, the one for 8 has to wait"
+        assert model.stats().gears[1].runs == 8
+        engine.may_build.set()
+        wait_for(
+            lambda: any(each.built and each.build.rows == 8 for each in model.memory().programs)
+        )
+        np.testing.assert_array_equal(model.run({"x": x})["y"], sums(x))
+        assert model.stats().gears[8].runs == 1
+        assert engine.built == [(1, 1), (8, 1)], "what no call wants is not built"
+
+
+def test_preloading_builds_all_or_what_a_gear_takes(engine: Watched, tmp_path: Path) -> None:
+    engine.may_build.set()
+    path = null_artifact(tmp_path)
+    with gearshift.load(path, preload=True) as model:
+        assert sorted(engine.built) == [(1, 1), (2, 1), (4, 1), (8, 1)]
+        assert all(program.built for program in model.memory().programs)
+    engine.built.clear()
+    with gearshift.load(path, preload=(4,)):
+        assert engine.built == [(4, 1)]
+
+
+def test_a_program_that_cannot_be_built_is_done_without(
+    engine: Watched, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.may_build.set()
+    engine.refuses = 8
+    with (
+        caplog.at_level(logging.WARNING, "gearshift"),
+        gearshift.load(null_artifact(tmp_path)) as model,
+    ):
+        for _ in range(3):
+            x = rows(8)
+            np.testing.assert_array_equal(model.run({"x": x})["y"], sums(x))
+            wait_for(lambda: "null, 8 rows cannot be built" in caplog.text)
+        assert caplog.text.count("cannot be built") == 1
+    with pytest.raises(EngineError, match="no 8"):
+        gearshift.load(null_artifact(tmp_path), preload=True)
+
+
+def test_closing_while_something_is_being_built(engine: Watched, tmp_path: Path) -> None:
+    model = gearshift.load(null_artifact(tmp_path))
+    model.run({"x": rows(8)})
+    threading.Timer(0.05, engine.may_build.set).start()
+    model.close()
+    assert all(not program.built for program in model.memory().programs)
+
+
+def test_exact_models_wait_for_their_gear(engine: Watched, tmp_path: Path) -> None:
+    threading.Timer(0.05, engine.may_build.set).start()
+    with gearshift.load(null_artifact(tmp_path, separable=False)) as model:
+        np.testing.assert_array_equal(model.run({"x": rows(8)})["y"], sums(rows(8)))
+        assert engine.built == [(8, 1)]
+
+
+def test_a_limit_evicts_what_was_not_used_for_longest(engine: Watched, tmp_path: Path) -> None:
+    engine.may_build.set()
+    with gearshift.load(null_artifact(tmp_path)) as model:
+        model._adopt(strategy((1, 1), (2, 1), (4, 1), limit=200))
+        for size in (1, 2, 4):
+            model._programs.get(Build("null", size))
+        assert {build.rows for build in model._programs.built} == {2, 4}
+        model._programs.get(Build("null", 2))
+        model._programs.get(Build("null", 1))
+        assert {build.rows for build in model._programs.built} == {1, 2}
+        assert model.memory().built == 200 == model.memory().limit
+
+
+@pytest.mark.parametrize("name", sorted(MENUS))
+def test_rows_in_lanes_come_back_in_order(name: str, tmp_path: Path) -> None:
+    across = OutputRecord("across", "float32", (2, -1), row_axis=1, row_inner=1)
+    with gearshift.load(null_artifact(tmp_path, sizes=(2, 3, 8), outputs=(Y, across))) as model:
+        model._adopt(MENUS[name])
+        model._preload(True)
+        for count in range(40):
+            x = rows(count)
+            result = model.run({"x": x})
+            np.testing.assert_array_equal(result["y"], sums(x))
+            np.testing.assert_array_equal(result["across"], sums(x).T)
+
+
+@pytest.mark.parametrize(("gear", "count"), [(8, 3), (8, 8), (3, 1), (2, 0)])
+def test_a_gear_by_name_computes_its_rows_on_any_programs(
+    gear: int, count: int, tmp_path: Path
+) -> None:
+    with gearshift.load(null_artifact(tmp_path, sizes=(2, 3, 8))) as model:
+        model._adopt(MENUS["both"])
+        model._preload(True)
+        x = rows(count)
+        np.testing.assert_array_equal(model.run({"x": x}, gear=gear)["y"], sums(x))
+        stats = model.stats()
+        assert stats.rows == count
+        assert stats.rows + stats.padded_rows >= (gear if count else 0)
+
+
+def test_a_failing_lane_fails_the_call_and_no_other(tmp_path: Path) -> None:
+    with gearshift.load(null_artifact(tmp_path)) as model:
+        model._adopt(strategy((1, 1), (1, 2)))
+        model._preload(True)
+        executable = model._programs.get(Build("null", 1, 2))
+        honest = executable.run
+
+        def fail(feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
+            if feeds[0][0, 0] == 99:
+                raise EngineError("row 99")
+            return honest(feeds, into)
+
+        executable.run = fail  # type: ignore[method-assign]
+        bad = rows(4)
+        bad[3, 0] = 99
+        with pytest.raises(EngineError, match="row 99"):
+            model.run({"x": bad})
+        np.testing.assert_array_equal(model.run({"x": rows(4)})["y"], sums(rows(4)))
+
+
+class TestBatchInvariant:
+    def test_every_row_runs_by_itself(self, tmp_path: Path) -> None:
+        with gearshift.load(null_artifact(tmp_path), batch_invariant=True) as model:
+            x = rows(5)
+            np.testing.assert_array_equal(model.run({"x": x})["y"], sums(x))
+            assert {gear: s.runs for gear, s in model.stats().gears.items()} == {1: 5}
+
+    def test_without_a_gear_of_one_row_copies_of_the_row_keep_it_company(
+        self, tmp_path: Path
+    ) -> None:
+        path = null_artifact(tmp_path, sizes=(4, 8))
+        with gearshift.load(path, batch_invariant=True) as model:
+            np.testing.assert_array_equal(model.run({"x": rows(5)})["y"], sums(rows(5)))
+            assert model.stats().gears[4].padded_rows == 15
+
+    def test_rows_that_depend_on_each_other_have_no_such_thing(self, tmp_path: Path) -> None:
+        path = null_artifact(tmp_path, separable=False)
+        with pytest.raises(OptionError, match="averages over the rows"):
+            gearshift.load(path, batch_invariant=True)
+
+
+@pytest.mark.parametrize(("budget", "limit"), [("balanced", None), ("speed", None), (1000, 1000)])
+def test_budgets_where_nothing_was_measured(
+    budget: str | int, limit: int | None, tmp_path: Path
+) -> None:
+    with gearshift.load(null_artifact(tmp_path), memory_budget=budget) as model:  # type: ignore[arg-type]
+        report = model.memory()
+        assert (report.limit, report.measured, report.built) == (limit, False, 0)
+        assert report.resident > 1_000_000
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf"])
+def test_the_variable_for_tuning_takes_seconds(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEARSHIFT_TUNE_SECONDS", text)
+    with pytest.raises(OptionError, match="GEARSHIFT_TUNE_SECONDS"):
+        gearshift.load(null_artifact(tmp_path))
