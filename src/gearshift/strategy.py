@@ -19,6 +19,7 @@ from gearshift.options import Budget, SessionOptions
 from gearshift.programs import FindBlob
 from gearshift.tuning.cache import find_blob, find_table, keep_blob, keep_table
 from gearshift.tuning.choose import choose
+from gearshift.tuning.embedded import embedded_table
 from gearshift.tuning.table import CostTable, this_host
 from gearshift.tuning.tuner import DEFAULT_SECONDS, Progress, tune
 
@@ -106,7 +107,7 @@ def measure(
 def known_table(artifact: Artifact, options: SessionOptions) -> CostTable | None:
     """What was measured of this artifact on this host: from the cache, else from the artifact."""
     host = this_host(engines_for(artifact, options.engine), _threads(options))
-    return find_table(artifact.identity, host)
+    return find_table(artifact.identity, host) or embedded_table(artifact, host)
 
 
 def engines_for(artifact: Artifact, engine: str | None) -> tuple[str, ...]:
