@@ -1,11 +1,18 @@
-"""Tasks side by side: the caller's own thread is the first lane, waiting threads the others."""
+"""Tasks side by side: the caller's own thread is the first lane, waiting threads the others.
+
+A thread pool would do; its futures take as long as a small network's whole run.
+"""
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from queue import SimpleQueue
 
 Task = Callable[[], None]
+_Outcomes = SimpleQueue["BaseException | None"]
+_Job = tuple[Task, _Outcomes]
 
 
 class Lanes:
@@ -13,28 +20,46 @@ class Lanes:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._others = (
-            ThreadPoolExecutor(count - 1, thread_name_prefix="gearshift-lane")
-            if count > 1
-            else None
-        )
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        for number in range(1, count):
+            threading.Thread(
+                target=_work, args=(self._jobs,), name=f"gearshift-lane-{number}", daemon=True
+            ).start()
+        # Also if nobody closes it: the threads know the queue, and not this object.
+        self.close = weakref.finalize(self, _end, self._jobs, count - 1)
+        """Ends the threads, once what they run has ended."""
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Returns once every task has come to its end; raises what one of them raised."""
-        if self._others is None or len(tasks) == 1:
+        if self.count == 1 or len(tasks) == 1:
             for task in tasks:
                 task()
             return
-        futures = [self._others.submit(task) for task in tasks[1:]]
+        outcomes: _Outcomes = SimpleQueue()
+        for task in tasks[1:]:
+            self._jobs.put((task, outcomes))
         try:
             tasks[0]()
         finally:
             # Even if this lane failed: the others still write into the caller's arrays.
-            wait(futures)
-        for future in futures:
-            future.result()
+            errors = [outcomes.get() for _ in tasks[1:]]
+        for error in errors:
+            if error is not None:
+                raise error
 
-    def close(self) -> None:
-        """Ends the threads. Nothing may be running."""
-        if self._others is not None:
-            self._others.shutdown()
+
+def _work(jobs: SimpleQueue[_Job | None]) -> None:
+    while (job := jobs.get()) is not None:
+        task, outcomes = job
+        error: BaseException | None = None
+        try:
+            task()
+        except BaseException as raised:  # noqa: BLE001 - it is the caller's, who raises it again
+            error = raised
+        outcomes.put(error)
+        del job, task, error  # arrays of the last call must not wait here for the next one
+
+
+def _end(jobs: SimpleQueue[_Job | None], threads: int) -> None:
+    for _ in range(threads):
+        jobs.put(None)
