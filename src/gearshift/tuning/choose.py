@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,7 @@ from gearshift.tuning.weigh import (
     all_sets,
     is_open,
     single_sets,
+    small_sets,
     spread_sizes,
 )
 
@@ -43,6 +45,7 @@ _LEAN: Final = 1.01
 """Sets that differ by less in memory are equally lean: it is not measured more finely."""
 _ALL_SETS_UP_TO: Final = 10
 """Builds among which every set is weighed; among more, sets are improved step by step."""
+_MOST_STARTS: Final = 4096
 _ANY: Final = 1 << 62
 
 
@@ -155,18 +158,19 @@ class Chooser:
             best = better
 
     def _starts(self, usable: Sets) -> Sets:
-        """Every set of one build, all builds of each engine, and all of all."""
+        """Every set of few builds, all builds of each engine, and all of all."""
         engines = np.array([each.build.engine for each in self.scales.measured])
         whole = np.array([usable & (engines == name) for name in sorted(set(engines))])
-        singles = single_sets(len(usable))[usable]
-        sets = np.vstack([self._leanest, singles, whole, usable])
+        size = next(size for size in (3, 2, 1) if comb(int(usable.sum()), size) <= _MOST_STARTS)
+        sets = np.vstack([self._leanest, small_sets(usable, size), whole, usable])
         return np.asarray(sets[(~sets | usable).all(axis=1)])
 
     def _pick(self, sets: Sets, lanes: int, limit: int) -> _Pick:
         """Which of the sets is the best that fits; of sets that are as good, the leaner one."""
-        worth, nbytes = self.scales.score(sets, lanes), self.scales.nbytes(sets)
-        worth *= (1 + NOISE) ** sets.sum(axis=1)
-        worth[nbytes > limit] = np.inf
+        nbytes = self.scales.nbytes(sets)
+        fits = nbytes <= limit
+        worth = np.full(len(sets), np.inf)
+        worth[fits] = self.scales.score(sets[fits], lanes) * (1 + NOISE) ** sets[fits].sum(axis=1)
         # Sums of floats in another order differ in their last bits; such sets are as good.
         worth = worth.round(9)
         best = int(np.lexsort((nbytes, worth))[0])

@@ -29,16 +29,8 @@ def embedded_tables(artifact: Artifact) -> tuple[CostTable, ...]:
     if not isinstance(records, list):
         _LOG.warning("the costs in %s are ignored: they are not a list", artifact.path)
         return ()
-    tables = []
-    for record in records:
-        try:
-            table = decode_table(record)
-            _check_owner(table, artifact)
-        except TableError as error:
-            _LOG.warning("a cost table in %s is ignored: %s", artifact.path, error)
-        else:
-            tables.append(table)
-    return tuple(sorted(tables, key=_age))
+    tables = [_sound(record, artifact) for record in records]
+    return tuple(sorted((table for table in tables if table), key=_age))
 
 
 def embedded_table(artifact: Artifact, host: Host) -> CostTable | None:
@@ -63,6 +55,16 @@ def embed_table(path: str | os.PathLike[str], table: CostTable) -> int:
         others = [each for each in embedded_tables(artifact) if each.host != table.host]
     tables = [*others[1 - MAX_TABLES :], table]
     return embed_costs(path, dumps(tuple(sorted(tables, key=_age))))
+
+
+def _sound(record: object, artifact: Artifact) -> CostTable | None:
+    try:
+        table = decode_table(record)
+        _check_owner(table, artifact)
+    except TableError as error:
+        _LOG.warning("a cost table in %s is ignored: %s", artifact.path, error)
+        return None
+    return table
 
 
 def _check_owner(table: CostTable, artifact: Artifact) -> None:

@@ -104,13 +104,14 @@ class _Reasons:
             self._chosen, self._lanes
         )
         if win <= 1e-6:
-            return "in no plan quicker than those used"
+            return "never quicker than those used"
         if win <= NOISE:
             return f"would win {_percent(win)}, less than the noise"
         nbytes = int(self._scales.nbytes(more[np.newaxis])[0])
         if nbytes > self._limit:
+            added = nbytes - int(self._scales.nbytes(self._chosen[np.newaxis])[0])
             return (
-                f"would win {_percent(win)}, but take {_megabytes(measured.nbytes)}, "
+                f"would win {_percent(win)}, but take {_megabytes(added)}, "
                 f"{_megabytes(nbytes - self._limit)} over the budget"
             )
         return f"would win {_percent(win)}"

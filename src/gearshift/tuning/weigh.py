@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -147,6 +148,18 @@ def all_sets(usable: Sets) -> Sets:
     numbers = np.arange(1, 1 << len(places))
     sets = np.zeros((len(numbers), len(usable)), np.bool_)
     sets[:, places] = numbers[:, np.newaxis] >> np.arange(len(places)) & 1
+    return sets
+
+
+def small_sets(usable: Sets, largest: int) -> Sets:
+    """Every set of 1 to `largest` usable builds."""
+    places = np.flatnonzero(usable)
+    members = [
+        group for size in range(1, largest + 1) for group in combinations(places.tolist(), size)
+    ]
+    sets = np.zeros((len(members), len(usable)), np.bool_)
+    for row, group in zip(sets, members, strict=True):
+        row[list(group)] = True
     return sets
 
 
