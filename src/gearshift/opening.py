@@ -8,7 +8,13 @@ import numpy as np
 
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
-from gearshift.engines.base import Constant, EngineOptions, LoadedNetwork, Network
+from gearshift.engines.base import (
+    Constant,
+    EngineOptions,
+    LoadedNetwork,
+    MappedFile,
+    Network,
+)
 from gearshift.engines.registry import get_engine
 from gearshift.errors import OptionError
 from gearshift.gears.gear import Gear, GearSet, Mode
@@ -72,6 +78,13 @@ def load_network(artifact: Artifact, engine: str, threads: int | None) -> Loaded
         ),
         inputs=gear_set(manifest).inputs,
         outputs=output_specs(manifest),
+        file=_mapped_file(artifact),
     )
     precision = cast(Precision, topologies[engine].precision)
     return runner.load(network, EngineOptions(precision, threads))
+
+
+def _mapped_file(artifact: Artifact) -> MappedFile | None:
+    if artifact.inode is None:
+        return None
+    return MappedFile(artifact.path.absolute(), artifact.inode, artifact.content)

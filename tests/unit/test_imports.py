@@ -48,7 +48,9 @@ _ALLOWED = {
     "opening": {"errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {
         "_version", "errors", "tensors", "options", "gears", "engines", "artifact", "rows",
-        "lanes", "opening",
+        "stats", "lanes", "opening", "programs", "execution",
+        # The probe, a process of its own, compares outputs and looks at memory as a compile does.
+        "verify", "analysis",
     },
     "lanes": set(),
     "memory": {"gears"},

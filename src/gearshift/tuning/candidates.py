@@ -1,0 +1,69 @@
+"""Which programs are worth trying for a model, and in which order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gearshift.gears.build import OPEN, Build
+
+
+def candidate_sizes(gears: Iterable[int], separable: bool) -> tuple[int, ...]:
+    """Numbers of rows to try programs for, ascending: the gears, and hidden sizes below them.
+
+    Where rows are independent, 1 and the powers of two below the largest gear are tried as well:
+    small programs often do the work of a large one, and quicker.
+    """
+    sizes = set(gears)
+    if separable:
+        sizes.update(1 << bits for bits in range((max(sizes) - 1).bit_length()))
+    return tuple(sorted(sizes))
+
+
+def lane_counts(threads: int) -> tuple[int, ...]:
+    """How many lanes to try, ascending: two, and one for each thread or for each two of many."""
+    if threads < 2:
+        return ()
+    return tuple(sorted({2, threads if threads <= 4 else threads // 2}))
+
+
+def candidate_builds(
+    engine: str, fixed_programs: bool, sizes: Sequence[int], threads: int, separable: bool
+) -> tuple[Build, ...]:
+    """The programs to try on one engine, in the order to build them.
+
+    The open one comes first, since it can run everything by itself; then the fixed ones, small
+    before large, so that what does not fit into memory is what matters least; of each size the one
+    that has the machine to itself before those in lanes.
+
+    Args:
+        engine: its name.
+        fixed_programs: whether a program for a fixed number of rows is another than the open one.
+        sizes: what `candidate_sizes` gave.
+        threads: threads of one run.
+        separable: whether rows are independent; if not, nothing runs in lanes.
+    """
+    counts = (1, *lane_counts(threads)) if separable else (1,)
+    return tuple(
+        Build(engine, rows, lanes)
+        for rows in (OPEN, *(sizes if fixed_programs else ()))
+        for lanes in counts
+        if _is_worth_trying(rows, lanes, fixed_programs, sizes)
+    )
+
+
+def candidate_rows(build: Build, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Numbers of rows at which to time a build, ascending."""
+    return _sizes_for(build.lanes, sizes) if build.rows == OPEN else (build.rows,)
+
+
+def _is_worth_trying(rows: int, lanes: int, fixed_programs: bool, sizes: Sequence[int]) -> bool:
+    if rows == OPEN:
+        # In lanes it measured slower than the fixed programs there, and as large as several.
+        return lanes == 1 or not fixed_programs
+    return rows in _sizes_for(lanes, sizes)
+
+
+def _sizes_for(lanes: int, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes of which no lane goes without work when as many rows come as the largest gear has."""
+    most = -(-max(sizes) // lanes)
+    return tuple(rows for rows in sizes if rows <= most)

@@ -1,0 +1,261 @@
+"""The child process that measures one engine: ``python -m gearshift.tuning.probe``.
+
+Candidates are built and timed here and not where the model is used, so that those that lose leave
+nothing behind, memory is measured cleanly, and engines do not disturb each other. Requests come in
+on stdin, answers go out on stdout (`messages`); when stdin ends, so does the process.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import IO, Final, cast
+
+import psutil
+
+from gearshift.analysis.machine import machine_memory
+from gearshift.artifact.manifest import Manifest
+from gearshift.artifact.reader import Artifact
+from gearshift.engines.memory import give_back_memory
+from gearshift.engines.registry import get_engine
+from gearshift.errors import ArtifactError, EngineError, GearshiftError, InternalError
+from gearshift.execution import Executor
+from gearshift.gears.build import OPEN, Build, Menu, Offer
+from gearshift.gears.dispatch import Piece, Plan
+from gearshift.lanes import Lanes
+from gearshift.opening import gear_set, ones, output_specs, row_layouts
+from gearshift.options import Precision
+from gearshift.programs import Programs
+from gearshift.stats import StatsKeeper
+from gearshift.tensors import Array
+from gearshift.tuning.agreement import Agreement
+from gearshift.tuning.candidates import lane_counts
+from gearshift.tuning.messages import (
+    Blob,
+    Candidate,
+    Export,
+    Failed,
+    Made,
+    Make,
+    Message,
+    Opened,
+    Round,
+    Times,
+    pack,
+    unpack,
+)
+from gearshift.verify.equivalence import TOLERANCES
+
+_LONG: Final = 0.1
+"""Seconds. Of an execution that takes longer, what a switch costs is too little to be averaged."""
+_GLANCES: Final = 3
+"""A quick execution is glanced at so many times: builds are ruled out by what is seen."""
+_ROOM: Final = 2
+"""So many times what the last build took has to be free for another one to be begun."""
+
+
+class Probe:
+    """An artifact on one engine, and the builds made of it so far."""
+
+    def __init__(self, artifact: Artifact, engine: str, threads: int) -> None:
+        """Opens nothing yet."""
+        manifest = artifact.manifest
+        self._artifact = artifact
+        self._engine = engine
+        self._gears = gear_set(manifest)
+        self._feeds = ones(self._gears, 2 * (max(self._gears.sizes) + threads))
+        self._programs = Programs(artifact, self._gears, threads)
+        self._executor = Executor(
+            self._gears.inputs,
+            output_specs(manifest),
+            row_layouts(manifest),
+            self._programs,
+            Lanes(max(lane_counts(threads), default=1)),
+            StatsKeeper(),
+        )
+        self._agreement = Agreement(manifest, _tolerance(manifest, engine))
+        self._kept: list[Build] = []
+        self._row_seconds: dict[Build, float] = {}  # of the last execution
+        self._last_nbytes = 0
+
+    def open(self) -> Opened:
+        """Opens the engine and says what it takes by itself.
+
+        A program is built for that, and let go of: what stays behind belongs to no program. It is
+        one that was verified when the artifact was made, and the others are held to it.
+
+        Raises:
+            EngineError: the engine is not installed, or failed.
+        """
+        before = self._resident()
+        fixed = get_engine(self._engine).fixed_programs
+        rows = min(self._gears.sizes)
+        build = Build(self._engine, rows if fixed else OPEN)
+        self._hold([build])
+        self._agreement.check(rows, self._run(Candidate(build, rows, 1), 1))
+        self._hold([])
+        return Opened(fixed, max(0, self._resident() - before))
+
+    def make(self, request: Make) -> Made:
+        """Makes a build, runs every lane of it, and keeps it unless it is ruled out."""
+        build = request.build
+        free = machine_memory().available
+        if free < _ROOM * self._last_nbytes:
+            return _ruled_out(
+                f"not enough memory: {_megabytes(free)} are free, and the build before it took "
+                f"{_megabytes(self._last_nbytes)}"
+            )
+        before = self._resident()
+        self._hold([*self._kept, build])
+        try:
+            seconds = tuple(
+                self._try(Candidate(build, rows, build.lanes)) for rows in request.sizes
+            )
+        except EngineError as error:
+            self._hold(self._kept)
+            return _ruled_out(str(error))
+        self._last_nbytes = max(0, self._resident() - before)
+        self._kept.append(build)
+        return Made(self._last_nbytes, seconds, "")
+
+    def time(self, request: Round) -> Times:
+        """Times each candidate: half-way between calls that repeat and calls that change.
+
+        That is two executions in a row, of which only the first comes after another program.
+        """
+        return Times(
+            tuple(
+                self._time(candidate, 1 if self._is_long(candidate) else 2)
+                for candidate in request.candidates
+            )
+        )
+
+    def blob(self, build: Build) -> bytes:
+        """What makes the build again more quickly; nothing if the engine has no such thing."""
+        return self._programs.get(build).blob() or b""
+
+    def _try(self, candidate: Candidate) -> float:
+        """Runs it once for the outputs, which have to be right, and then for a first glance."""
+        outputs = self._run(candidate, 1)
+        self._agreement.check(candidate.rows * candidate.lanes, outputs)
+        seconds = [self._time(candidate, 1)]
+        while len(seconds) < _GLANCES and sum(seconds) < _LONG:
+            seconds.append(self._time(candidate, 1))
+        return min(seconds)
+
+    def _time(self, candidate: Candidate, times: int) -> float:
+        start = time.perf_counter()
+        self._run(candidate, times)
+        seconds = (time.perf_counter() - start) / times
+        self._row_seconds[candidate.build] = seconds / candidate.rows
+        return seconds
+
+    def _run(self, candidate: Candidate, times: int) -> list[Array]:
+        """Runs it as a session would, so many times in each lane."""
+        rows, lanes = candidate.rows, candidate.lanes
+        numbers = [None] if lanes == 1 else range(lanes)
+        pieces = tuple(Piece(rows, rows, lane) for lane in numbers for _ in range(times))
+        offers = {rows: Offer(candidate.build, 0.0)}
+        menu = Menu(offers, offers if lanes > 1 else {}, lanes)
+        return self._executor.run(Plan(rows * len(pieces), pieces, 0.0), menu, self._feeds)
+
+    def _is_long(self, candidate: Candidate) -> bool:
+        return self._row_seconds[candidate.build] * candidate.rows > _LONG
+
+    def _hold(self, builds: Sequence[Build]) -> None:
+        """Those may be built and stay; others are let go of."""
+        self._programs.use(dict.fromkeys(builds, 0), None, lambda build: None)
+
+    def _resident(self) -> int:
+        give_back_memory(self._artifact.pool)
+        return int(psutil.Process().memory_info().rss)
+
+
+def main() -> None:
+    """Runs a probe; arguments: artifact, its identity, engine, threads."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tuner, which ends this process
+    requests, answers = _private_streams()
+    path, identity, engine, threads = sys.argv[1:]
+    try:
+        _serve(_opened(path, identity), engine, int(threads), requests, answers)
+    except GearshiftError as error:
+        _say(answers, Failed(str(error)))
+        # Engines' threads are left where they are: taking them down is slow and saves nothing.
+        os._exit(error.exit_code)
+
+
+def _opened(path: str, identity: str) -> Artifact:
+    artifact = Artifact.open(path)
+    if artifact.identity != identity:
+        raise ArtifactError(f"{path} is not the file any more that was loaded; load it again.")
+    return artifact
+
+
+def _serve(
+    artifact: Artifact, engine: str, threads: int, requests: IO[bytes], answers: IO[bytes]
+) -> None:
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, inbox), daemon=True).start()
+    probe = Probe(artifact, engine, threads)
+    _say(answers, probe.open())
+    while True:
+        request = inbox.get()
+        if isinstance(request, Make):
+            _say(answers, probe.make(request))
+        elif isinstance(request, Round):
+            _say(answers, probe.time(request))
+        elif isinstance(request, Export):
+            data = probe.blob(request.build)
+            _say(answers, Blob(len(data)), data)
+        else:
+            raise InternalError(f"a probe cannot answer {request}")
+
+
+def _listen(requests: IO[bytes], inbox: queue.SimpleQueue[Message]) -> None:
+    """Ends the process with its stdin, in the middle of whatever it does: nobody waits for it."""
+    for line in requests:
+        message = unpack(line)
+        if message is not None:
+            inbox.put(message)
+    os._exit(0)
+
+
+def _say(answers: IO[bytes], message: Message, data: bytes = b"") -> None:
+    answers.write(pack(message) + data)
+    answers.flush()
+
+
+def _private_streams() -> tuple[IO[bytes], IO[bytes]]:
+    """Stdin and stdout under other numbers; engines print, and what they print goes to stderr."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def _tolerance(manifest: Manifest, engine: str) -> float:
+    """The tolerance that the artifact's gears were held to."""
+    given = dict(manifest.options).get("tolerance")
+    if given is not None:
+        return float(given)
+    precisions = {record.engine: record.precision for record in manifest.topologies}
+    return TOLERANCES[cast(Precision, precisions.get(engine, "f32"))]
+
+
+def _ruled_out(reason: str) -> Made:
+    return Made(0, (), reason)
+
+
+def _megabytes(nbytes: int) -> str:
+    return f"{nbytes / 1e6:.0f} MB"
+
+
+if __name__ == "__main__":
+    main()

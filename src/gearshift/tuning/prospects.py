@@ -1,0 +1,92 @@
+"""What is still worth measuring, judged by what was measured so far. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from gearshift.gears.build import OPEN, Build
+from gearshift.gears.dispatch import Planner
+from gearshift.tuning.messages import Candidate
+
+_SMALL: Final = 4
+"""Programs for so few rows are always tried: they cost little, and the others are held to them."""
+_WORSE: Final = 1.1
+"""A size that takes so many times what smaller ones take together does not pay."""
+
+Costs = Mapping[Candidate, float]
+"""Seconds of one execution of each candidate, in every lane at once."""
+
+
+def best_cost(costs: Costs, rows: int) -> float:
+    """Seconds of the best plan for that many rows; infinite if there is none.
+
+    A plan has one number of lanes, as a session does.
+    """
+    wide = _quickest(costs, 1)
+    if not wide:
+        return math.inf
+    counts = {candidate.lanes for candidate in costs}
+    return min(
+        Planner(wide, _quickest(costs, lanes), lanes).plan(rows).cost
+        if lanes > 1
+        else Planner(wide).plan(rows).cost
+        for lanes in counts
+    )
+
+
+def unpromising(build: Build, costs: Costs) -> str | None:
+    """Why a larger program need not even be built; None if it is to be.
+
+    It need not if the next two smaller ones of its kind both take clearly longer than what is
+    smaller still does for as many rows: making batches larger does not pay on this model.
+    """
+    last = next_smaller(build, costs)
+    if build.rows <= _SMALL or len(last) < 2:
+        return None
+    ratios = [_ratio_to_smaller(candidate, costs) for candidate in last]
+    if min(ratios) <= _WORSE:
+        return None
+    sizes = " and ".join(str(candidate.rows) for candidate in last)
+    return (
+        f"not promising: programs for {sizes} rows take {ratios[0]:.2f} and {ratios[1]:.2f} times "
+        "what smaller ones take for as many"
+    )
+
+
+def next_smaller(build: Build, costs: Costs) -> list[Candidate]:
+    """The next two smaller programs of its kind, ascending; fewer if there are no more."""
+    kind = (
+        candidate
+        for candidate in costs
+        if (candidate.build.engine, candidate.build.lanes) == (build.engine, build.lanes)
+        and candidate.lanes == build.lanes
+        and OPEN != candidate.build.rows < build.rows
+    )
+    return sorted(kind, key=lambda candidate: candidate.rows)[-2:]
+
+
+def hopeless(candidate: Candidate, costs: Costs, quicker: float) -> bool:
+    """Whether it would be in no plan even if it took so much less, 0.25 for a quarter.
+
+    It would be in none if the other candidates run as many rows for no more: they could take its
+    place in any plan.
+    """
+    others = {other: cost for other, cost in costs.items() if other != candidate}
+    cost = costs.get(candidate, 0.0)  # not timed yet: there is every hope
+    return cost * (1 - quicker) >= best_cost(others, candidate.rows * candidate.lanes)
+
+
+def _ratio_to_smaller(candidate: Candidate, costs: Costs) -> float:
+    smaller = {other: cost for other, cost in costs.items() if other.rows < candidate.rows}
+    return costs[candidate] / best_cost(smaller, candidate.rows * candidate.lanes)
+
+
+def _quickest(costs: Costs, lanes: int) -> dict[int, float]:
+    """By rows, the least of the candidates that run in so many lanes."""
+    found: dict[int, float] = {}
+    for candidate, cost in costs.items():
+        if candidate.lanes == lanes:
+            found[candidate.rows] = min(cost, found.get(candidate.rows, math.inf))
+    return found

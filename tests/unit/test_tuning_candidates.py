@@ -1,0 +1,159 @@
+"""Which programs are tried, and which are given up early."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gearshift.gears.build import OPEN, Build
+from gearshift.tuning.candidates import (
+    candidate_builds,
+    candidate_rows,
+    candidate_sizes,
+    lane_counts,
+)
+from gearshift.tuning.messages import Candidate
+from gearshift.tuning.prospects import best_cost, hopeless, unpromising
+
+GEARS = st.sets(st.integers(1, 200), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("gears", "separable", "sizes"),
+    [
+        ((1, 2, 4, 8, 16), True, (1, 2, 4, 8, 16)),
+        ((16,), True, (1, 2, 4, 8, 16)),
+        ((3, 20), True, (1, 2, 3, 4, 8, 16, 20)),
+        ((20, 3), False, (3, 20)),
+        ((1,), True, (1,)),
+        ((2,), True, (1, 2)),
+    ],
+)
+def test_sizes(gears: tuple[int, ...], separable: bool, sizes: tuple[int, ...]) -> None:
+    assert candidate_sizes(gears, separable) == sizes
+
+
+@given(GEARS, st.booleans())
+def test_sizes_are_the_gears_and_powers_of_two_below_them(gears: set[int], separable: bool) -> None:
+    sizes = candidate_sizes(gears, separable)
+    assert list(sizes) == sorted(set(sizes))
+    hidden = set(sizes) - gears
+    assert gears <= set(sizes)
+    assert hidden <= ({1, 2, 4, 8, 16, 32, 64, 128} if separable else set())
+    assert not separable or {n for n in (1, 2, 4, 8, 16, 32, 64, 128) if n < max(gears)} <= {*sizes}
+
+
+@pytest.mark.parametrize(
+    ("threads", "counts"),
+    [(1, ()), (2, (2,)), (3, (2, 3)), (4, (2, 4)), (5, (2,)), (8, (2, 4)), (64, (2, 32))],
+)
+def test_lane_counts(threads: int, counts: tuple[int, ...]) -> None:
+    assert lane_counts(threads) == counts
+
+
+def test_the_order_of_builds() -> None:
+    builds = candidate_builds("e", True, (1, 2, 4), 2, True)
+    assert builds == (
+        Build("e", OPEN),
+        Build("e", 1),
+        Build("e", 1, 2),
+        Build("e", 2),
+        Build("e", 2, 2),
+        Build("e", 4),
+    )
+
+
+def test_an_engine_without_fixed_programs_has_open_ones_in_lanes_too() -> None:
+    assert candidate_builds("e", False, (1, 2, 4), 4, True) == (
+        Build("e", OPEN),
+        Build("e", OPEN, 2),
+        Build("e", OPEN, 4),
+    )
+
+
+@pytest.mark.parametrize(("threads", "separable"), [(1, True), (8, False)])
+def test_nothing_runs_in_lanes_with_one_thread_or_coupled_rows(
+    threads: int, separable: bool
+) -> None:
+    for fixed in (True, False):
+        builds = candidate_builds("e", fixed, (2, 4), threads, separable)
+        assert {build.lanes for build in builds} == {1}
+
+
+@given(GEARS, st.integers(1, 12), st.booleans(), st.booleans())
+def test_every_number_of_rows_can_be_run_and_timed(
+    gears: set[int], threads: int, separable: bool, fixed: bool
+) -> None:
+    sizes = candidate_sizes(gears, separable)
+    builds = candidate_builds("e", fixed, sizes, threads, separable)
+    assert len(set(builds)) == len(builds)
+    timed = {(rows, build.lanes) for build in builds for rows in candidate_rows(build, sizes)}
+    assert {rows for rows, lanes in timed if lanes == 1} == set(sizes)
+    for rows, lanes in timed:
+        assert rows * lanes < max(sizes) + lanes  # no lane is empty at the largest gear
+    for build in builds:
+        rows = candidate_rows(build, sizes)
+        assert rows == ((build.rows,) if build.rows else tuple(sorted(rows)))
+
+
+CANDIDATES = st.builds(
+    lambda engine, rows, lanes: Candidate(Build(engine, rows, lanes), rows, lanes),
+    st.sampled_from("ab"),
+    st.sampled_from([1, 2, 3, 4, 8]),
+    st.sampled_from([1, 2, 3]),
+)
+COSTS = st.dictionaries(CANDIDATES, st.integers(1, 40).map(float), min_size=1, max_size=9).filter(
+    lambda costs: any(candidate.lanes == 1 for candidate in costs)
+)
+
+
+@given(COSTS, st.data())
+def test_hopeless_is_what_no_plan_would_miss(
+    costs: dict[Candidate, float], data: st.DataObject
+) -> None:
+    candidate = data.draw(st.sampled_from(sorted(costs)))
+    quicker = data.draw(st.sampled_from([0.0, 0.25, 0.5]))
+    others = {other: cost for other, cost in costs.items() if other != candidate}
+    better = others | {candidate: costs[candidate] * (1 - quicker)}
+    helps = any(best_cost(better, n) < best_cost(others, n) for n in range(1, 30))
+    assert hopeless(candidate, costs, quicker) == (not helps)
+
+
+def test_what_was_not_timed_is_not_hopeless() -> None:
+    known = {Candidate(Build("e", 1), 1, 1): 1.0}
+    assert not hopeless(Candidate(Build("e", 2), 2, 1), known, 0.0)
+
+
+def wide(costs: dict[int, float]) -> dict[Candidate, float]:
+    return {Candidate(Build("e", rows), rows, 1): cost for rows, cost in costs.items()}
+
+
+@pytest.mark.parametrize(
+    ("costs", "rows", "given_up"),
+    [
+        ({1: 1.0, 2: 2.4, 4: 4.8}, 8, True),
+        ({1: 1.0, 2: 2.1, 4: 4.8}, 8, False),  # one of the two is no worse than by a tenth
+        ({1: 1.0, 2: 2.4, 4: 4.2}, 8, False),
+        ({1: 1.0, 2: 2.4}, 4, False),  # small ones are always tried
+        ({1: 1.0, 16: 9.9}, 32, False),
+        ({16: 9.9}, 32, False),
+    ],
+)
+def test_larger_programs_are_given_up_when_larger_does_not_pay(
+    costs: dict[int, float], rows: int, given_up: bool
+) -> None:
+    reason = unpromising(Build("e", rows), wide(costs))
+    assert (reason is not None) == given_up
+    if reason is not None:
+        assert reason.startswith("not promising: programs for 2 and 4 rows take 1.20 and 1.20")
+
+
+def test_a_kind_is_judged_by_itself() -> None:
+    costs = wide({1: 1.0, 2: 2.4, 4: 4.8})
+    assert unpromising(Build("f", 8), costs) is None
+    assert unpromising(Build("e", 8, 2), costs) is None
+    lanes = {Candidate(Build("e", rows, 2), rows, 2): 1.9 * rows for rows in (2, 4)}
+    assert unpromising(Build("e", 8, 2), costs | lanes) is None  # 4 rows in 3.8, 8 in 7.6
+    slow = {Candidate(Build("e", rows, 2), rows, 2): 2.5 * rows for rows in (2, 4)}
+    assert unpromising(Build("e", 8, 2), costs | slow) is not None
