@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
 from importlib import metadata
@@ -170,10 +171,8 @@ def test_any_flipped_byte_gives_a_table_or_a_table_error(table: CostTable) -> No
     data = bytearray(table_bytes(table))
     for index in range(0, len(data), 7):
         data[index] ^= 1 << index % 8
-        try:
+        with suppress(TableError):
             check_table(read_table(bytes(data)))
-        except TableError:
-            pass
         data[index] ^= 1 << index % 8
 
 
@@ -202,9 +201,7 @@ def test_the_key_is_the_same_tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_this_host() -> None:
     host = this_host(["openvino", "null", "onnxruntime", "openvino"], 3)
     assert [each.name for each in host.engines] == ["null", "onnxruntime", "openvino"]
-    assert dict((each.name, each.version) for each in host.engines)["onnxruntime"] == (
-        metadata.version("onnxruntime")
-    )
+    assert EngineVersion("onnxruntime", metadata.version("onnxruntime")) in host.engines
     assert host.threads == 3
     assert host.cores >= 1
     assert host == this_host(["null", "onnxruntime", "openvino"], 3)

@@ -156,13 +156,14 @@ def _keep(path: Path, *chunks: bytes) -> bool:
     except OSError as error:
         _log_once(f"nothing is kept in {path.parent}: {error.strerror or error}")
         return False
-    _make_room(limit)
+    _make_room(limit, path)
     return True
 
 
-def _make_room(limit: int) -> None:
+def _make_room(limit: int, newest: Path) -> None:
     """Removes what was used longest ago until the rest fits."""
-    files = sorted(_files(), key=lambda file: (file[1].st_mtime_ns, file[0].name))
+    # By name which is the newest: times may be as coarse as two seconds.
+    files = sorted(_files(), key=lambda file: (file[0] == newest, file[1].st_mtime_ns))
     total = sum(status.st_size for _, status in files)
     for path, status in files:
         if total <= limit:
