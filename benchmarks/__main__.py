@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks.batch import main
+from benchmarks.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The batch benchmark: PP-OCR's classifier and recogniser at 1 to 16 rows, six ways, two protocols.
+"""The batch benchmark: one model at every number of rows, every way, two protocols.
 
 Protocol "same": each number of rows several times in a row, every way at its kindest.
 Protocol "changing": another number of rows in each call, in random order, as in real use.
@@ -6,150 +6,139 @@ Protocol "changing": another number of rows in each call, in random order, as in
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
-import numpy as np
-from examples.ocr.models import find_models
-from examples.ocr.recognise import CLASSIFIER_SHAPE, RECOGNISER_SHAPE
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
-import gearshift
-from benchmarks import contenders, host
-from benchmarks.contenders import Setup
-from benchmarks.rounds import Blocks, Board, changing_count, measure, same_count, warm_up
-from benchmarks.worker import open_workers
-
-GEARS = (1, 2, 4, 8, 16)
-CONTENDERS = (
-    contenders.TUNED,
-    contenders.DEFAULT,
-    contenders.LARGEST,
-    contenders.ROW_BY_ROW,
-    contenders.ONNX_RUNTIME,
-    contenders.OPENVINO,
-)
-NAMES = tuple(each.name for each in CONTENDERS)
+from benchmarks.contender import Contender
+from benchmarks.contenders import DYNAMIC, GEARSHIFT
+from benchmarks.prepare import COUNTS, Ready
+from benchmarks.ratios import Ratio, best_over_ours
+from benchmarks.rounds import Blocks, Board, Times, changing_count, measure, same_count
+from benchmarks.screen import OnProgress
+from benchmarks.worker import Worker, open_workers
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the command line asked for.
+class Protocol:
+    """In which order numbers of rows come.
 
     Attributes:
-        quick: one protocol and a few row counts only.
-        seconds: about how long each model and protocol is timed.
-        threads: threads of one run.
-        folder: where the compiled models and the record go.
+        name: short, for tables.
+        blocks: the blocks of a round.
+        least_rounds: played however long they take; what a round gives is enough for a median.
     """
 
-    quick: bool
-    seconds: float
-    threads: int
-    folder: Path
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """Numbers of rows to time."""
-        return (1, 3, 6, 11, 16) if self.quick else tuple(range(1, 17))
+    name: str
+    blocks: Blocks
+    least_rounds: int
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The benchmark as a command; its exit status."""
-    options = _parse(arguments)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    console = Console(width=120, highlight=False)
-    found = find_models()
-    record: dict[str, object] = {
-        "host": host.describe(),
-        "threads": options.threads,
-        "precision": "f32",
-        "gears": GEARS,
-        "contenders": {each.name: each.how for each in CONTENDERS},
-        "models": {
-            "cls": _model("cls", found.classifier, CLASSIFIER_SHAPE, options, console),
-            "rec": _model("rec", found.recogniser, RECOGNISER_SHAPE, options, console),
-        },
-    }
-    path = options.folder / f"batch-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    console.print(f"every sample is in {path}")
-    return 0
+PROTOCOLS: Final = (
+    Protocol("changing", changing_count(COUNTS), least_rounds=3),
+    Protocol("same", same_count(COUNTS), least_rounds=1),
+)
 
 
-def _parse(arguments: Sequence[str] | None) -> Options:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one protocol, few row counts: 30 s")
-    parser.add_argument("--seconds", type=float, help="per model and protocol (60; quick 4)")
-    parser.add_argument("--threads", type=int, default=host.usable_cores(), help="of one run")
-    parser.add_argument("--folder", type=Path, default=Path("build", "bench"), help="for its files")
-    given = parser.parse_args(arguments)
-    seconds = given.seconds or (4.0 if given.quick else 60.0)
-    return Options(given.quick, seconds, given.threads, given.folder)
+class DisagreementError(Exception):
+    """A contender's outputs are not the reference's, so that its times are worth nothing."""
 
 
-def _model(
-    name: str, onnx: Path, shape: tuple[int, ...], options: Options, console: Console
-) -> dict[str, object]:
-    """Both protocols on one model; prints the tables, returns every sample."""
-    setup = _prepare(name, onnx, shape, options)
-    protocols: dict[str, Blocks] = {"changing": changing_count(options.counts)}
-    if not options.quick:
-        protocols["same"] = same_count(options.counts)
-    samples: dict[str, object] = {}
-    with open_workers(CONTENDERS, setup) as workers:
-        warm_up(workers, options.counts)
-        plans = {count: workers[0].plan(count) for count in options.counts}
-        for protocol, blocks in protocols.items():
-            board = measure(workers, blocks, seconds=options.seconds)
-            console.print(_table(f"{name}, {protocol} number of rows", board, plans))
-            samples[protocol] = {
-                "bystanders": board.bystanders,
-                "seconds": _samples(board, options.counts),
-            }
-    return {"plans": plans, **samples}
+@dataclass(frozen=True)
+class Cell:
+    """One number of rows of one model under one protocol.
+
+    Attributes:
+        rows: how many.
+        plan: what gearshift planned for them.
+        times: by contender.
+        ratio: best dynamic peer over gearshift; None if one side did not take part.
+    """
+
+    rows: int
+    plan: str
+    times: Mapping[str, Times]
+    ratio: Ratio | None
 
 
-def _prepare(name: str, onnx: Path, shape: tuple[int, ...], options: Options) -> Setup:
-    artifact, rows = options.folder / f"{name}.om", options.folder / f"{name}.npy"
-    gearshift.compile(
-        onnx, output=artifact, input_shape={"x": (-1, *shape)}, dynamic_batch_size=GEARS
+@dataclass(frozen=True)
+class Sheet:
+    """One model under one protocol.
+
+    Attributes:
+        model: its name.
+        protocol: its name.
+        rounds: rounds that were played to their end.
+        bystanders: share of the machine that other programs took meanwhile, 0..1.
+        cells: by number of rows.
+    """
+
+    model: str
+    protocol: str
+    rounds: int
+    bystanders: float
+    cells: tuple[Cell, ...]
+
+
+def run_model(
+    ready: Ready, contenders: Sequence[Contender], seconds: float, on_progress: OnProgress
+) -> tuple[Sheet, ...]:
+    """Both protocols on one model.
+
+    Raises:
+        DisagreementError: a contender computes something else than the reference.
+        WorkerError: a contender's process ended.
+    """
+    name = ready.model.name
+    with open_workers(contenders, ready.setup) as workers:
+        on_progress(f"{name}: comparing outputs", 0.0)
+        check_agreement(workers, ready)
+        return tuple(_play(name, each, workers, seconds, on_progress) for each in PROTOCOLS)
+
+
+def _play(
+    model: str,
+    protocol: Protocol,
+    workers: Sequence[Worker],
+    seconds: float,
+    on_progress: OnProgress,
+) -> Sheet:
+    doing = f"{model}: {protocol.name} number of rows"
+    board = measure(
+        workers,
+        protocol.blocks,
+        seconds=seconds,
+        least_rounds=protocol.least_rounds,
+        on_progress=lambda elapsed: on_progress(doing, elapsed / seconds),
     )
-    dice = np.random.default_rng(7)
-    np.save(rows, dice.uniform(-1, 1, (max(options.counts), *shape)).astype(np.float32))
-    return Setup(onnx, artifact, rows, options.threads)
+    return _sheet(model, protocol.name, board, workers)
 
 
-def _table(title: str, board: Board, plans: dict[int, str]) -> Table:
-    """Medians with their spread, in ms; then how many times as long as the first."""
-    table = Table(
-        title=f"{title}: median ms ±half quartile distance; {board.rounds} rounds; "
-        f"other programs took {board.bystanders:.0%} of the machine",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    table.add_column("rows", justify="right")
-    table.add_column("tuned plan")
-    for name in NAMES:
-        table.add_column(name, justify="right")
-    for count, plan in plans.items():
-        times = [board.times(name, count) for name in NAMES]
-        table.add_row(
-            str(count), plan, *(f"{each.median * 1e3:.2f} ±{each.spread:.0%}" for each in times)
-        )
-    totals = [sum(board.times(name, count).median for count in plans) for name in NAMES]
-    table.add_section()
-    table.add_row("all", "", *(f"{total * 1e3:.1f}" for total in totals))
-    table.add_row("", "against it", *(f"{total / totals[0]:.2f}x" for total in totals))
-    return table
+def check_agreement(workers: Sequence[Worker], ready: Ready) -> None:
+    """Holds every contender to the reference, at every number of rows."""
+    for worker in workers:
+        misfit, rows = worker.misfit(ready.reference, COUNTS)
+        if not misfit <= 1:
+            raise DisagreementError(
+                f"{ready.model.name}: outputs of {worker.contender.name!r} for {rows} rows differ "
+                f"from ONNX Runtime's by {misfit:.3g} times what is allowed; nothing was timed."
+            )
 
 
-def _samples(board: Board, counts: Sequence[int]) -> dict[str, dict[int, tuple[float, ...]]]:
-    return {name: {count: board.times(name, count).samples for count in counts} for name in NAMES}
+def _sheet(model: str, protocol: str, board: Board, workers: Sequence[Worker]) -> Sheet:
+    named = {worker.contender.name: worker for worker in workers}
+    planner = named.get(GEARSHIFT.name)
+    cells = []
+    for rows in COUNTS:
+        times = {name: board.times(name, rows) for name in named}
+        plan = planner.plan(rows) if planner else ""
+        cells.append(Cell(rows, plan, times, ratio_of(times)))
+    return Sheet(model, protocol, board.rounds, board.bystanders, tuple(cells))
+
+
+def ratio_of(times: Mapping[str, Times]) -> Ratio | None:
+    """Best dynamic peer over gearshift."""
+    peers = [times[name] for name in DYNAMIC if name in times]
+    if GEARSHIFT.name not in times or not peers:
+        return None
+    return best_over_ours(times[GEARSHIFT.name], peers)

@@ -1,4 +1,4 @@
-"""Interleaved rounds over several workers, and what is said of the samples."""
+"""Interleaved rounds over several workers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from benchmarks.worker import Worker
 Blocks = Callable[[random.Random], list[list[int]]]
 """Makes the blocks of one round: each is a run of calls by one worker, given as row counts."""
 
-_SETTLE_S = 0.02  # for the last worker's threads to fall asleep
-
 
 @dataclass(frozen=True)
 class Times:
-    """Samples of one contender at one number of rows, in seconds."""
+    """Samples of one contender at one number of rows, in seconds.
 
-    samples: tuple[float, ...]
+    Attributes:
+        visits: the samples of each block in which that number of rows was run, in time order.
+    """
+
+    visits: tuple[tuple[float, ...], ...]
+
+    @property
+    def samples(self) -> tuple[float, ...]:
+        """All of them."""
+        return tuple(sample for visit in self.visits for sample in visit)
 
     @property
     def median(self) -> float:
@@ -47,18 +54,21 @@ class Board:
     """
 
     def __init__(self) -> None:
-        self._samples: dict[tuple[str, int], list[float]] = defaultdict(list)
+        self._visits: dict[tuple[str, int], list[tuple[float, ...]]] = defaultdict(list)
         self.rounds = 0
         self.bystanders = 0.0
 
     def add(self, contender: str, block: Sequence[int], seconds: Sequence[float]) -> None:
         """Takes in one block."""
+        samples: dict[int, list[float]] = defaultdict(list)
         for rows, sample in zip(block, seconds, strict=True):
-            self._samples[contender, rows].append(sample)
+            samples[rows].append(sample)
+        for rows, visit in samples.items():
+            self._visits[contender, rows].append(tuple(visit))
 
     def times(self, contender: str, rows: int) -> Times:
         """Everything measured of that contender at that number of rows."""
-        return Times(tuple(self._samples[contender, rows]))
+        return Times(tuple(self._visits[contender, rows]))
 
 
 def measure(
@@ -69,41 +79,38 @@ def measure(
     least_rounds: int = 3,
     on_progress: Callable[[float], None] = lambda elapsed: None,
 ) -> Board:
-    """Plays rounds until the time is up.
+    """Plays rounds until the time is up, and as many as are asked for at least.
 
-    In a round every worker runs the same blocks; the workers take turns, block by block, and who
-    begins moves on, so that a slow moment of the machine falls on all alike. `on_progress` is
-    called with the seconds that have gone by.
+    In a round every worker whose turn it is runs the same blocks; they take turns, block by block,
+    and who begins moves on, so that a slow moment of the machine falls on all alike. `on_progress`
+    is called with the seconds that have gone by.
     """
     board, dice = Board(), random.Random(20250312)
     began, others = time.monotonic(), Bystanders()
     elapsed, turn = 0.0, 0
     while board.rounds < least_rounds or elapsed < seconds:
+        playing = [each for each in workers if board.rounds % each.contender.every == 0]
         for block in blocks(dice):
-            first = turn % len(workers)
-            for worker in [*workers[first:], *workers[:first]]:
-                time.sleep(_SETTLE_S)
+            if board.rounds >= least_rounds and elapsed >= seconds:
+                break
+            first = turn % len(playing)
+            for worker in [*playing[first:], *playing[:first]]:
                 board.add(worker.contender.name, block, worker.seconds(block))
+                time.sleep(worker.contender.cools)
                 elapsed = time.monotonic() - began
                 on_progress(elapsed)
             turn += 1
-        board.rounds += 1
+        else:
+            board.rounds += 1
     board.bystanders = others.share()
     return board
 
 
 def same_count(counts: Sequence[int], calls: int = 3) -> Blocks:
-    """The kindest protocol: each number of rows several times in a row."""
-    return lambda dice: [[count] * calls for count in counts]
+    """The kindest protocol: each number of rows several times in a row, those in random order."""
+    return lambda dice: [[count] * calls for count in dice.sample(counts, len(counts))]
 
 
 def changing_count(counts: Sequence[int]) -> Blocks:
     """The real one: another number of rows in each call, in a new random order each round."""
     return lambda dice: [dice.sample(counts, len(counts))]
-
-
-def warm_up(workers: Sequence[Worker], counts: Sequence[int]) -> None:
-    """Lets each worker prepare, then run every number of rows once, untimed."""
-    for worker in workers:
-        worker.prepare()
-        worker.seconds(counts)

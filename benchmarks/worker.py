@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.contenders import Contender, Runner, Setup
+from benchmarks.agreement import worst_misfit
+from benchmarks.contender import Contender, Feeds, Runner, Setup, first_rows
 from gearshift.tensors import Array
 
 _LONGEST_ANSWER_S = 300.0
@@ -59,10 +59,6 @@ class Worker:
         self._process.join()
         self._pipe.close()
 
-    def prepare(self) -> None:
-        """Lets the contender measure its gears, if it does that; leave the machine alone then."""
-        self._ask("prepare", None)
-
     def seconds(self, block: Sequence[int]) -> list[float]:
         """Runs each number of rows once, in that order, and says how long each call took.
 
@@ -71,9 +67,17 @@ class Worker:
         answer: list[float] = self._ask("seconds", list(block))
         return answer
 
-    def run(self, rows: Array) -> Array:
-        """The outputs of those rows."""
-        answer: Array = self._ask("run", rows)
+    def run(self, feeds: Feeds) -> list[Array]:
+        """Every output for those rows."""
+        answer: list[Array] = self._ask("run", dict(feeds))
+        return answer
+
+    def misfit(self, reference: Path, counts: Sequence[int]) -> tuple[float, int]:
+        """How far its outputs are from the reference's at worst, and for how many rows.
+
+        Runs each number of rows once, so that afterwards nothing is left to be built.
+        """
+        answer: tuple[float, int] = self._ask("misfit", (reference, list(counts)))
         return answer
 
     def plan(self, rows: int) -> str:
@@ -103,7 +107,7 @@ class Worker:
 
 def _serve(pipe: Connection, contender: Contender, setup: Setup) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    rows = np.load(setup.rows)
+    rows = setup.read_rows()
     # Should the parent vanish, its end of the pipe closes, and that is the end here too.
     with contender.open(setup) as runner, suppress(EOFError, ConnectionError):
         pipe.send("ready")
@@ -112,20 +116,20 @@ def _serve(pipe: Connection, contender: Contender, setup: Setup) -> None:
             pipe.send(_reply(runner, rows, question, argument))
 
 
-def _reply(runner: Runner, rows: Array, question: str, argument: Any) -> object:
+def _reply(runner: Runner, rows: Feeds, question: str, argument: Any) -> object:
     if question == "seconds":
         return _time(runner, rows, argument)
-    if question == "prepare":
-        return runner.prepare()
-    return runner.run(argument) if question == "run" else runner.plan(argument)
+    if question == "misfit":
+        return worst_misfit(runner, rows, *argument)
+    return list(runner.run(argument)) if question == "run" else runner.plan(argument)
 
 
-def _time(runner: Runner, rows: Array, block: Sequence[int]) -> list[float]:
-    runner.run(rows[: block[-1]])
+def _time(runner: Runner, rows: Feeds, block: Sequence[int]) -> list[float]:
+    runner.run(first_rows(rows, block[-1]))
     times = []
     for count in block:
-        feed = rows[:count]
+        feeds = first_rows(rows, count)
         start = time.perf_counter()
-        runner.run(feed)
+        runner.run(feeds)
         times.append(time.perf_counter() - start)
     return times

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,16 +18,10 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where examples and benchmarks are
 
-from benchmarks.contenders import Contender, Runner, Setup, short_plan
-from benchmarks.host import Bystanders
-from benchmarks.rounds import Times, changing_count, measure, same_count
-from benchmarks.worker import WorkerError, open_workers
 from examples.ocr import demo, detect, pages, recognise
 from examples.ocr.models import characters, find_models
 from examples.ocr.reader import Reading
 from examples.ocr.show import Show
-
-from gearshift.gears.dispatch import Planner
 
 ROOT = Path(__file__).resolve().parents[1]
 CHARACTERS = ("", "a", "b", "c", " ")
@@ -110,73 +101,6 @@ def test_every_drawn_character_is_one_the_recogniser_knows() -> None:
     known = set(characters(find_models().recogniser))
     drawn = {letter for page in pages.story() for line in page.lines for letter in line}
     assert drawn <= known
-
-
-@contextmanager
-def _halves(setup: Setup) -> Iterator[Runner]:
-    yield Runner(run=lambda rows: rows / 2, plan=lambda rows: f"{rows} at once")
-
-
-@contextmanager
-def _broken(setup: Setup) -> Iterator[Runner]:
-    raise RuntimeError("broken on purpose")
-    yield  # pragma: no cover - makes it a generator
-
-
-@pytest.fixture
-def setup(tmp_path: Path) -> Setup:
-    np.save(tmp_path / "rows.npy", np.ones((8, 2), np.float32))
-    return Setup(tmp_path / "m.onnx", tmp_path / "m.om", tmp_path / "rows.npy", threads=1)
-
-
-def test_workers_run_plan_and_time(setup: Setup) -> None:
-    contenders = [Contender("one", "", _halves), Contender("two", "", _halves)]
-    with open_workers(contenders, setup) as workers:
-        assert (workers[0].run(np.full((2, 2), 3.0)) == 1.5).all()
-        assert workers[1].plan(5) == "5 at once"
-        board = measure(workers, changing_count([1, 2, 3]), seconds=0.0, least_rounds=4)
-    assert board.rounds == 4
-    for name in ("one", "two"):
-        assert all(len(board.times(name, rows).samples) == 4 for rows in (1, 2, 3))
-
-
-@pytest.mark.parametrize(
-    ("costs", "rows", "expected"),
-    [
-        ({1: 1.0, 4: 3.5}, 11, "4x2+1x3"),
-        ({1: 9.0, 4: 10.0}, 11, "4x2+4(3)"),
-        ({1: 1.0, 4: 3.0}, 5, "4+1"),
-        ({1: 1.0}, 0, ""),
-    ],
-)
-def test_short_plans(costs: dict[int, float], rows: int, expected: str) -> None:
-    assert short_plan(Planner(costs).plan(rows)) == expected
-
-
-def test_bystanders_are_a_share() -> None:
-    others = Bystanders()
-    sum(range(300_000))  # our own work is not counted
-    assert 0.0 <= others.share() <= 1.0
-
-
-def test_a_contender_that_fails_is_named(setup: Setup) -> None:
-    with (
-        pytest.raises(WorkerError, match="bad: its process ended"),
-        open_workers([Contender("bad", "", _broken)], setup),
-    ):
-        pass
-
-
-def test_blocks_of_a_round() -> None:
-    assert same_count([1, 4], calls=2)(random.Random(0)) == [[1, 1], [4, 4]]
-    (block,) = changing_count([1, 2, 3])(random.Random(0))
-    assert sorted(block) == [1, 2, 3]
-
-
-def test_times_give_median_and_half_the_quartile_distance() -> None:
-    times = Times((1.0, 2.0, 3.0, 4.0, 5.0))
-    assert times.median == 3.0
-    assert times.spread == pytest.approx((4 - 2) / 2 / 3)
 
 
 def _readings() -> list[Reading]:

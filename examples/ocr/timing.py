@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from benchmarks import contenders
-from benchmarks.contenders import Setup
-from benchmarks.rounds import Board, changing_count, measure, warm_up
+from benchmarks.contender import Setup
+from benchmarks.rounds import Board, changing_count, measure
 from benchmarks.worker import Worker, open_workers
 
+from examples.ocr.build import GEARS
 from examples.ocr.models import OcrModels
 from examples.ocr.reader import Reading
+from examples.ocr.recognise import RECOGNISER_SHAPE
 from examples.ocr.show import Show
 
 CROP_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 11, 16, 20)
 CONTENDERS = (
-    contenders.TUNED,
+    contenders.GEARSHIFT,
     contenders.LARGEST,
     contenders.ONNX_RUNTIME,
     contenders.OPENVINO,
@@ -25,16 +27,17 @@ CONTENDERS = (
 
 def save_rows(models: OcrModels, readings: Sequence[Reading], threads: int) -> Setup:
     """Puts the crops that were read where the contenders' processes find them."""
-    path = models.recogniser.with_name("crops.npy")
-    np.save(path, np.concatenate([reading.crops for reading in readings]))
-    return Setup(models.recogniser, models.recogniser.with_suffix(".om"), path, threads)
+    path = models.recogniser.with_name("crops.npz")
+    np.savez(path, x=np.concatenate([reading.crops for reading in readings]))
+    artifact, shapes = models.recogniser.with_suffix(".om"), {"x": RECOGNISER_SHAPE}
+    return Setup(models.recogniser, artifact, path, threads, GEARS, shapes)
 
 
 def compare_with_reference(setup: Setup, readings: Sequence[Reading]) -> float:
     """The largest difference between the recogniser's outputs and ONNX Runtime's."""
     with open_workers([contenders.ONNX_RUNTIME], setup) as (reference,):
         return max(
-            float(np.abs(np.subtract(reading.scores, reference.run(reading.crops))).max())
+            float(np.abs(np.subtract(reading.scores, reference.run({"x": reading.crops})[0])).max())
             for reading in readings
             if len(reading.crops)
         )
@@ -43,7 +46,8 @@ def compare_with_reference(setup: Setup, readings: Sequence[Reading]) -> float:
 def time_contenders(setup: Setup, seconds: float, show: Show) -> None:
     """Times every number of crops on every contender and shows the table."""
     with open_workers(CONTENDERS, setup) as workers:
-        warm_up(workers, CROP_COUNTS)
+        for worker in workers:
+            worker.seconds(CROP_COUNTS)  # builds what is built at first use
         board = _measure(workers, seconds, show)
         plans = {count: workers[0].plan(count) for count in CROP_COUNTS}
     show.times(board, plans, [each.name for each in CONTENDERS])
