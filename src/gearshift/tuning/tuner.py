@@ -86,17 +86,21 @@ def tune(
     if not engines:
         raise OptionError("no engine is named to measure on; name one or more.")
     start = time.perf_counter()
+    watch = _Watch(on_progress, start + seconds)
     with contextlib.ExitStack() as children:
-        tuning = _Tuning(artifact, threads, _Watch(on_progress, start + seconds), children)
+        tuning = _Tuning(artifact, threads, watch, children)
         names = tuple(dict.fromkeys(engines))
         for number, name in enumerate(names):
             tuning.build(name, number / len(names), 1 / len(names))
         tuning.play_rounds()
         table = tuning.table(names, time.perf_counter() - start)
-        for build in wanted(table) if wanted and keep_blob else ():
-            data = tuning.export(build)
-            if data and keep_blob:
-                keep_blob(table, build, data)
+        if wanted is not None and keep_blob is not None:
+            for build in wanted(table):
+                watch.tell(f"keeping {build}", 1.0)
+                data = tuning.export(build)
+                if data:
+                    keep_blob(table, build, data)
+    watch.tell("measured", 1.0)
     return table
 
 
@@ -267,7 +271,14 @@ class _Tuning:
     def export(self, build: Build) -> bytes:
         """What makes a build again more quickly; nothing if there is no such thing."""
         engine = self._engines.get(build.engine)
-        return engine.child.export(Export(build)) if engine is not None else b""
+        if engine is None:
+            return b""
+        try:
+            return engine.child.export(Export(build))
+        except EngineError as error:
+            # All is measured by now, and whoever wants the build can make it from the artifact.
+            _LOG.warning("nothing can be kept of %s: %s", build, error)
+            return b""
 
     def _make(self, engine: _Engine, build: Build) -> None:
         if unpromising(build, self._costs()):

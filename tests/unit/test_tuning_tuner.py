@@ -1,0 +1,303 @@
+"""A whole measurement: what it gives, and what it leaves behind. No test looks at the times."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+import gearshift
+from artifacts import null_artifact
+from gearshift.artifact.reader import Artifact
+from gearshift.errors import EngineError, OptionError
+from gearshift.gears.build import OPEN, Build
+from gearshift.tuning.candidates import candidate_builds, candidate_rows
+from gearshift.tuning.table import CostTable, read_table, table_bytes, this_host
+from gearshift.tuning.tuner import tune
+from models import save_text
+
+Patch = Callable[[str], None]
+
+MLP = """
+<ir_version: 8, opset_import: ["": 17]>
+mlp (float[N, 8] x) => (float[N, 4] y)
+<float[8, 4] w = {WEIGHTS}>
+{
+    h = MatMul(x, w)
+    y = Relu(h)
+}
+"""
+
+
+@pytest.fixture
+def null(tmp_path: Path) -> Iterator[Artifact]:
+    with Artifact.open(null_artifact(tmp_path)) as artifact:
+        yield artifact
+    assert not psutil.Process().children()
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network for OpenVINO and ONNX Runtime."""
+    folder = tmp_path_factory.mktemp("mlp")
+    weights = ", ".join(str(index / 32 - 0.4) for index in range(32))
+    save_text(MLP.replace("WEIGHTS", weights), folder / "mlp.onnx")
+    gearshift.compile(folder / "mlp.onnx", output=folder / "mlp", dynamic_batch_size=[2, 3])
+    return folder / "mlp.om"
+
+
+@pytest.fixture
+def real(compiled: Path) -> Iterator[Artifact]:
+    with Artifact.open(compiled) as artifact:
+        yield artifact
+    assert not psutil.Process().children()
+
+
+@pytest.fixture
+def in_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patch:
+    """Has a piece of code run at the start of every Python process that is started."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+
+    def patch(code: str) -> None:
+        (folder / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+
+    return patch
+
+
+def probe_of(engine: str) -> psutil.Process:
+    (probe,) = (child for child in psutil.Process().children() if engine in child.cmdline())
+    return probe
+
+
+def check_whole(table: CostTable, expected: dict[Build, tuple[int, ...]]) -> None:
+    """Every build is measured at its sizes or dropped, and the table is a sound one."""
+    assert read_table(table_bytes(table)) == table
+    found = {each.build: tuple(t.rows for t in each.timings) for each in table.measured}
+    dropped = {each.build for each in table.dropped}
+    assert found.keys() | dropped == expected.keys()
+    assert found.items() <= expected.items()
+
+
+def test_a_null_network_is_measured(null: Artifact) -> None:
+    table = tune(null, engines=["null"], threads=2, seconds=0)
+    sizes = (1, 2, 4, 8)
+    builds = candidate_builds("null", True, sizes, 2, True)
+    check_whole(table, {build: candidate_rows(build, sizes) for build in builds})
+    assert table.artifact == null.identity
+    assert table.host == this_host(["null"], 2)
+    assert table.precision == "f32"
+    assert [each.engine for each in table.engines] == ["null"]
+    for each in table.measured:
+        if each.build.lanes == 1:
+            assert all(timing.seconds == timing.alone for timing in each.timings)
+
+
+def test_coupled_rows_are_measured_at_the_gears_alone(tmp_path: Path) -> None:
+    path = null_artifact(tmp_path, sizes=(6, 3), separable=False)
+    with Artifact.open(path) as artifact:
+        table = tune(artifact, engines=["null"], threads=4, seconds=0)
+    check_whole(
+        table, {Build("null", OPEN): (3, 6), Build("null", 3): (3,), Build("null", 6): (6,)}
+    )
+    assert not table.dropped
+
+
+def test_two_engines_are_measured_side_by_side(real: Artifact) -> None:
+    table = tune(real, engines=["openvino", "onnxruntime", "openvino"], threads=2, seconds=0)
+    sizes = (1, 2, 3)
+    builds = (
+        *candidate_builds("openvino", True, sizes, 2, True),
+        *candidate_builds("onnxruntime", False, sizes, 2, True),
+    )
+    check_whole(table, {build: candidate_rows(build, sizes) for build in builds})
+    assert not table.dropped
+    assert {each.engine for each in table.engines} == {"openvino", "onnxruntime"}
+    assert min(each.nbytes for each in table.engines) > 1_000_000  # a library weighs that much
+
+
+def test_three_rounds_at_least_and_more_while_there_is_time(null: Artifact) -> None:
+    told: list[str] = []
+    tune(
+        null, engines=["null"], threads=1, seconds=0, on_progress=lambda text, _: told.append(text)
+    )
+    assert [text for text in told if text.startswith("timing")] == [
+        f"timing, round {number}" for number in (1, 2, 3)
+    ]
+
+    def stop(text: str, done: float) -> None:
+        if text == "timing, round 20":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        tune(null, engines=["null"], threads=1, seconds=3600, on_progress=stop)
+
+
+def test_progress_goes_from_nothing_to_everything(null: Artifact) -> None:
+    told: list[tuple[str, float]] = []
+    tune(
+        null,
+        engines=["null"],
+        threads=2,
+        seconds=0.5,
+        on_progress=lambda text, done: told.append((text, done)),
+    )
+    shares = [done for _, done in told]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    texts = [text for text, _ in told]
+    assert texts[0] == "opening null"
+    assert "building null, 4 rows in 2 lanes" in texts
+    assert "timing, round 3" in texts
+
+
+def test_blobs_of_the_builds_that_are_wanted(null: Artifact, in_children: Patch) -> None:
+    in_children(
+        "from gearshift.engines import null\n"
+        "def blob(self):\n"
+        "    rows = self._shapes[0][0]\n"
+        "    return bytes(range(256)) * 4000 if rows == 4 else b'' if rows == 2 else None\n"
+        "null._RowSums.blob = blob\n"
+    )
+    asked: list[CostTable] = []
+    kept: dict[Build, bytes] = {}
+
+    def wanted(table: CostTable) -> list[Build]:
+        asked.append(table)
+        return [Build("null", 1), Build("null", 2), Build("null", 4), Build("gone", 4)]
+
+    def keep(table: CostTable, build: Build, data: bytes) -> None:
+        assert table == asked[0]
+        kept[build] = data
+
+    table = tune(null, engines=["null"], threads=1, seconds=0, wanted=wanted, keep_blob=keep)
+    assert asked == [table]
+    assert kept == {Build("null", 4): bytes(range(256)) * 4000}
+
+
+def test_what_cannot_be_exported_is_not_kept(
+    null: Artifact, in_children: Patch, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_children(
+        "from gearshift.engines import null\n"
+        "from gearshift.errors import EngineError\n"
+        "def blob(self):\n"
+        "    raise EngineError('no room on the shelf')\n"
+        "null._RowSums.blob = blob\n"
+    )
+    kept: list[Build] = []
+    table = tune(
+        null,
+        engines=["null"],
+        threads=1,
+        seconds=0,
+        wanted=lambda table: [Build("null", 1), Build("null", 2)],
+        keep_blob=lambda table, build, data: kept.append(build),
+    )
+    assert len(table.measured) > 2
+    assert kept == []
+    assert "nothing can be kept of null, 1 row: no room on the shelf" in caplog.text
+
+
+def test_an_engine_that_dies_is_left_out(real: Artifact, caplog: pytest.LogCaptureFixture) -> None:
+    def kill_one(text: str, done: float) -> None:
+        if text == "timing, round 2":
+            probe_of("openvino").kill()
+
+    table = tune(
+        real, engines=["openvino", "onnxruntime"], threads=2, seconds=0, on_progress=kill_one
+    )
+    assert {each.build.engine for each in table.measured} == {"onnxruntime"}
+    dropped = {each.build: each.reason for each in table.dropped}
+    assert set(dropped) == set(candidate_builds("openvino", True, (1, 2, 3), 2, True))
+    assert all("signal 9" in reason for reason in dropped.values())
+    assert [each.engine for each in table.engines] == ["onnxruntime"]
+    assert "openvino is left out" in caplog.text
+    assert read_table(table_bytes(table)) == table
+
+
+def test_an_engine_that_is_not_installed_is_left_out(real: Artifact, in_children: Patch) -> None:
+    in_children("import sys; sys.modules['openvino'] = None")
+    table = tune(real, engines=["openvino", "onnxruntime"], threads=1, seconds=0)
+    assert {each.build.engine for each in table.measured} == {"onnxruntime"}
+    (dropped,) = table.dropped
+    assert dropped.build == Build("openvino", OPEN)
+    assert "not installed" in dropped.reason
+    with pytest.raises(EngineError, match=r"mlp\.om could not be measured on openvino: .*not inst"):
+        tune(real, engines=["openvino"], threads=1, seconds=0)
+
+
+def test_builds_that_fail_are_dropped_and_the_others_go_on(
+    null: Artifact, in_children: Patch
+) -> None:
+    in_children(
+        "from gearshift.engines import null\n"
+        "from gearshift.errors import EngineError\n"
+        "run = null._RowSums.run\n"
+        "def refuse(self, feeds, into=()):\n"
+        "    if self._shapes[0][0] == 4:\n"
+        "        raise EngineError('four is too many')\n"
+        "    return run(self, feeds, into)\n"
+        "null._RowSums.run = refuse\n"
+    )
+    table = tune(null, engines=["null"], threads=1, seconds=0)
+    assert [(each.build, each.reason) for each in table.dropped if each.build.rows == 4] == [
+        (Build("null", 4), "four is too many")
+    ]
+    assert Build("null", 2) in {each.build for each in table.measured}
+
+
+def test_an_engine_that_fails_while_it_is_timed_is_left_out(
+    null: Artifact, in_children: Patch
+) -> None:
+    in_children(
+        "from gearshift.engines import null\n"
+        "from gearshift.errors import EngineError\n"
+        "from gearshift.tuning import probe\n"
+        "def fail(self, request):\n"
+        "    raise EngineError('out of breath')\n"
+        "probe.Probe.time = fail\n"
+    )
+    with pytest.raises(EngineError, match=r"null\.om could not be measured on null: out of breath"):
+        tune(null, engines=["null"], threads=1, seconds=0)
+
+
+def test_no_engine_is_an_error(null: Artifact) -> None:
+    with pytest.raises(OptionError, match="no engine"):
+        tune(null, engines=[], threads=1, seconds=0)
+
+
+@pytest.mark.parametrize("when", ["opening null", "building null, 2 rows", "timing, round 2"])
+def test_whoever_watches_may_stop_it(null: Artifact, when: str) -> None:
+    def stop(text: str, done: float) -> None:
+        if text == when:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(null, engines=["null"], threads=1, seconds=60, on_progress=stop)
+    # The fixture sees that no process is left.
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows raises no SIGINT on demand")
+def test_ctrl_c_while_it_waits_for_an_answer(
+    null: Artifact, in_children: Patch, tmp_path: Path
+) -> None:
+    in_children(
+        "import time\n"
+        "from gearshift.tuning import probe\n"
+        "probe.Probe.time = lambda self, request: time.sleep(1000)\n"
+    )
+
+    def later(text: str, done: float) -> None:
+        if text == "timing, round 1":
+            threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(null, engines=["null"], threads=1, seconds=60, on_progress=later)
