@@ -53,7 +53,7 @@ def find_table(identity: str, host: Host) -> CostTable | None:
 
     One that is damaged or of something else counts as none; the log says which file and why.
     """
-    path = _table_path(identity, host)
+    path = table_path(identity, host)
     found = _read(path)
     if found is None:
         return None
@@ -77,7 +77,7 @@ def keep_table(table: CostTable) -> Path | None:
     Raises:
         TableError: the table itself breaks a rule.
     """
-    path = _table_path(table.artifact, table.host)
+    path = table_path(table.artifact, table.host)
     return path if _keep(path, table_bytes(table)) else None
 
 
@@ -111,21 +111,49 @@ def keep_blob(table: CostTable, build: Build, data: bytes) -> Path | None:
 def clear_cache() -> int:
     """Removes every file of gearshift's from its cache folder; returns the bytes that they had."""
     freed = 0
-    for path, status in _files():
+    for path, status in cache_files():
         if _remove(path):
             freed += status.st_size
     return freed
 
 
-def _table_path(identity: str, host: Host) -> Path:
+def table_path(identity: str, host: Host) -> Path:
+    """The file of that artifact's table on that host, whether there is one or not."""
     return cache_folder() / f"{identity[:32]}-{host.key}.costs"
+
+
+def cache_files() -> Iterator[tuple[Path, os.stat_result]]:
+    """Our files in the cache folder and nobody else's, which may lie there as well."""
+    abandoned_before = time.time() - _ABANDONED_SECONDS
+    for path in _entries():
+        try:
+            status = path.lstat()
+        except OSError:
+            continue  # removed by another process since the folder was listed
+        is_abandoned = path.match(TEMPORARY) and status.st_mtime < abandoned_before
+        if stat.S_ISREG(status.st_mode) and (is_abandoned or _OURS.fullmatch(path.name)):
+            yield path, status
+
+
+def cache_limit() -> int:
+    """Bytes that all files together may take: ``GEARSHIFT_CACHE_BYTES``, or two GiB."""
+    text = os.environ.get("GEARSHIFT_CACHE_BYTES", "")
+    if not text:
+        return DEFAULT_BYTES
+    if not (text.isascii() and text.isdigit()):
+        _log_once(
+            f"the environment variable GEARSHIFT_CACHE_BYTES is {text!r}, but has to be a whole "
+            f"number of bytes; {DEFAULT_BYTES} are used"
+        )
+        return DEFAULT_BYTES
+    return int(text[:20])  # which is more than any disk has, and never slow to read
 
 
 def _blob_path(table: CostTable, build: Build) -> Path:
     # The version, because a later one may ask the engine for something else under the same name.
     words = (__version__, build.engine, build.rows, build.lanes)
     name = hashlib.sha256(repr(words).encode()).hexdigest()[:16]
-    return _table_path(table.artifact, table.host).with_suffix(f".{name}.blob")
+    return table_path(table.artifact, table.host).with_suffix(f".{name}.blob")
 
 
 def _read(path: Path, head: int = 0) -> tuple[bytes, bytes] | None:
@@ -144,7 +172,7 @@ def _read(path: Path, head: int = 0) -> tuple[bytes, bytes] | None:
 
 
 def _keep(path: Path, *chunks: bytes) -> bool:
-    limit, nbytes = _limit(), sum(map(len, chunks))
+    limit, nbytes = cache_limit(), sum(map(len, chunks))
     if nbytes > limit:
         _log_once(f"nothing of {nbytes} bytes is kept in {path.parent}: {limit} are allowed")
         return False
@@ -163,26 +191,13 @@ def _keep(path: Path, *chunks: bytes) -> bool:
 def _make_room(limit: int, newest: Path) -> None:
     """Removes what was used longest ago until the rest fits."""
     # By name which is the newest: times may be as coarse as two seconds.
-    files = sorted(_files(), key=lambda file: (file[0] == newest, file[1].st_mtime_ns))
+    files = sorted(cache_files(), key=lambda file: (file[0] == newest, file[1].st_mtime_ns))
     total = sum(status.st_size for _, status in files)
     for path, status in files:
         if total <= limit:
             break
         if _remove(path):
             total -= status.st_size
-
-
-def _files() -> Iterator[tuple[Path, os.stat_result]]:
-    """Our files in the cache folder and nobody else's, which may lie there as well."""
-    abandoned_before = time.time() - _ABANDONED_SECONDS
-    for path in _entries():
-        try:
-            status = path.lstat()
-        except OSError:
-            continue  # removed by another process since the folder was listed
-        is_abandoned = path.match(TEMPORARY) and status.st_mtime < abandoned_before
-        if stat.S_ISREG(status.st_mode) and (is_abandoned or _OURS.fullmatch(path.name)):
-            yield path, status
 
 
 def _entries() -> list[Path]:
@@ -200,19 +215,6 @@ def _remove(path: Path) -> bool:
         _log_once(f"{path} cannot be removed: {error.strerror or error}")
         return False
     return True
-
-
-def _limit() -> int:
-    text = os.environ.get("GEARSHIFT_CACHE_BYTES", "")
-    if not text:
-        return DEFAULT_BYTES
-    if not (text.isascii() and text.isdigit()):
-        _log_once(
-            f"the environment variable GEARSHIFT_CACHE_BYTES is {text!r}, but has to be a whole "
-            f"number of bytes; {DEFAULT_BYTES} are used"
-        )
-        return DEFAULT_BYTES
-    return int(text[:20])  # which is more than any disk has, and never slow to read
 
 
 @cache
