@@ -10,12 +10,15 @@ from gearshift.gears.build import OPEN, Build
 def candidate_sizes(gears: Iterable[int], separable: bool) -> tuple[int, ...]:
     """Numbers of rows to try programs for, ascending: the gears, and hidden sizes below them.
 
-    Where rows are independent, 1 and the powers of two below the largest gear are tried as well:
-    small programs often do the work of a large one, and quicker.
+    Where rows are independent, the powers of two below the largest gear and what lies halfway
+    between them are tried as well: small programs often do the work of a large one, and quicker,
+    and with 3 beside 1, 2 and 4 few numbers of rows are left that take a piece more.
     """
     sizes = set(gears)
     if separable:
-        sizes.update(1 << bits for bits in range((max(sizes) - 1).bit_length()))
+        powers = [1 << bits for bits in range(max(sizes).bit_length())]
+        hidden = {*powers, *(power + power // 2 for power in powers)}
+        sizes |= {size for size in hidden if size < max(sizes)}
     return tuple(sorted(sizes))
 
 
