@@ -44,6 +44,28 @@ model (float[N, 3] x) => (float[N, 3] same, float[N, 3] r, float[N, 3] r2, float
 }
 """
 
+# Wide enough that engines cut it up between threads and pick other kernels for other sizes.
+LAYERS = """
+model (float[N, 96] x) => (float[N, 80] y)
+<float[96, 160] a, float[160, 80] b>
+{
+  h = MatMul (x, a)
+  e = Erf (h)
+  y = MatMul (e, b)
+}
+"""
+
+
+def weighty(seed: int = 0) -> str:
+    """`LAYERS` with made-up weights."""
+    numbers = np.random.default_rng(seed).standard_normal(160 * 176) / 10
+    a, b = numbers[: 96 * 160], numbers[96 * 160 :]
+    text = LAYERS
+    for name, shape, values in (("a", "96, 160", a), ("b", "160, 80", b)):
+        listed = ", ".join(f"{value:.4f}" for value in values)
+        text = text.replace(f"float[{shape}] {name}", f"float[{shape}] {name} = {{{listed}}}")
+    return text
+
 
 def load(engine: str, text: str, folder: Path, threads: int | None = 1) -> LoadedNetwork:
     program = program_from_text(text)

@@ -9,32 +9,11 @@ from threading import Barrier
 
 import numpy as np
 import pytest
-from networks import EXACT, MIXED, ROW_SUMS, TWINS, load, whole
+from networks import EXACT, MIXED, ROW_SUMS, TWINS, load, weighty, whole
 
 from gearshift.engines.base import EngineOptions, Executable
 from gearshift.engines.registry import ENGINE_NAMES, get_engine
 from gearshift.tensors import Array
-
-# Wide enough that engines cut it up between threads and pick other kernels for other sizes.
-LAYERS = """
-model (float[N, 96] x) => (float[N, 80] y)
-<float[96, 160] a, float[160, 80] b>
-{
-  h = MatMul (x, a)
-  e = Erf (h)
-  y = MatMul (e, b)
-}
-"""
-
-
-def layers(seed: int = 0) -> str:
-    numbers = np.random.default_rng(seed).standard_normal(160 * 176) / 10
-    a, b = numbers[: 96 * 160], numbers[96 * 160 :]
-    text = LAYERS
-    for name, shape, values in (("a", "96, 160", a), ("b", "160, 80", b)):
-        listed = ", ".join(f"{value:.4f}" for value in values)
-        text = text.replace(f"float[{shape}] {name}", f"float[{shape}] {name} = {{{listed}}}")
-    return text
 
 
 def normal(rows: int, seed: int) -> Array:
@@ -122,7 +101,7 @@ def test_lanes_give_the_bits_of_a_run_alone(
     count = 12 if engine == "reference" else 120
     sizes = [rows if rows > 0 else 1 + index % 5 for index in range(count)]
     batches = [normal(size, index) for index, size in enumerate(sizes)]
-    loaded = load(engine, layers(), tmp_path, threads=4)
+    loaded = load(engine, weighty(), tmp_path, threads=4)
     executable = loaded.executable({"x": (rows, 96)}, lanes)
     alone = [executable.run([x])[0] for x in batches]
     assert not all((alone[0][0] == y[0]).all() for y in alone[1:]), "lanes have unlike work"
@@ -132,7 +111,7 @@ def test_lanes_give_the_bits_of_a_run_alone(
 
 @pytest.mark.parametrize("engine", EXACT)
 def test_lanes_agree_with_one_lane(engine: str, tmp_path: Path) -> None:
-    loaded = load(engine, layers(), tmp_path, threads=2)
+    loaded = load(engine, weighty(), tmp_path, threads=2)
     x = normal(4, 0)
     results = [loaded.executable({"x": (4, 96)}, lanes).run([x])[0] for lanes in (1, 2, 3)]
     for result in results[1:]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
 from pathlib import Path
 
@@ -49,9 +50,53 @@ def test_pages_of_a_mapped_pool_leave_and_come_back(mapped: Array) -> None:
 @on_linux
 def test_a_pool_within_a_mapping_takes_nothing_beside_it(mapped: Array) -> None:
     kept = mapped.copy()
-    give_back_memory(mapped[5000:-3000])
-    give_back_memory(mapped[100:200])
+    for part in (mapped[5000:-3000], mapped[100:200], mapped[:0]):
+        give_back_memory(part)
     np.testing.assert_array_equal(mapped, kept)
+
+
+class Keeper:
+    """What holds a mapping, as an engine's program does."""
+
+    def __init__(self, array: Array) -> None:
+        self.array: Array | None = array
+
+
+@on_linux
+def test_mappings_that_others_keep_are_given_back_while_they_live(
+    mapped: Array, tmp_path: Path
+) -> None:
+    own = memory.mappings_like(mapped)
+    keeper = Keeper(np.memmap(tmp_path / "pool", np.uint8, "c"))
+    memory.keep_mappings(keeper, memory.mappings_like(mapped) - own)
+    array = keeper.array
+    assert array is not None
+    assert len(memory._kept[keeper]) == 1
+    assert array.ctypes.data in next(iter(memory._kept[keeper]))
+    for written in (False, True):
+        kept = array.copy()
+        array.sum()
+        before = resident()
+        give_back_memory()
+        assert (before - resident() > 0.9 * SIZE) is not written
+        np.testing.assert_array_equal(array, kept)
+        array[12345] ^= 255
+
+
+@on_linux
+def test_what_took_the_place_of_a_mapping_is_kept(mapped: Array, tmp_path: Path) -> None:
+    """The keeper says it still has it, but the system knows better."""
+    own = memory.mappings_like(mapped)
+    keeper = Keeper(np.memmap(tmp_path / "pool", np.uint8, "c"))
+    memory.keep_mappings(keeper, memory.mappings_like(mapped) - own)
+    (place,) = memory._kept[keeper]
+    keeper.array = None  # unmapped
+    assert place not in memory.mappings_like(mapped)
+    other = mmap.mmap(-1, SIZE)  # the system likes to use the same addresses again
+    other[:] = b"x" * SIZE
+    give_back_memory(mapped)
+    assert other[:] == b"x" * SIZE
+    other.close()
 
 
 @pytest.mark.parametrize("where", [0, SIZE // 2 + 77, SIZE - 1])
@@ -85,13 +130,14 @@ def test_freed_memory_leaves() -> None:
 
 @on_linux
 @pytest.mark.parametrize("unreadable", ["missing", "empty"])
-def test_without_a_page_map_a_pool_is_left_alone(
+def test_a_system_that_does_not_say_what_is_mapped_keeps_it(
     unreadable: str, mapped: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = tmp_path / "pagemap"
+    place = tmp_path / "nothing"
     if unreadable == "empty":
         place.touch()
     monkeypatch.setattr(memory, "_PAGEMAP", place)
+    monkeypatch.setattr(memory, "_MAPS", place)
     before = resident()
     give_back_memory(mapped)
     assert before - resident() < 0.5 * SIZE
@@ -134,8 +180,9 @@ def test_engines_leave_the_pool_as_it_is(engine: str, tmp_path: Path) -> None:
     for rows, lanes in ((4, 1), (4, 2), (-1, 1)):
         executable = loaded.executable({"x": (rows, 64)}, lanes)
         first = executable.run([x])
-        start = pool.ctypes.data // 4096 * 4096
-        assert memory._only_of_file(start, start + 4096 * (-(-pool.nbytes // 4096)))
+        places = memory.mappings_like(pool)
+        assert places
+        assert all(memory._only_of_file(place) for place in places)
         give_back_memory(pool)
         for got, wanted in zip(executable.run([x]), first, strict=True):
             np.testing.assert_array_equal(got, wanted)

@@ -51,9 +51,16 @@ class Artifact:
         header: its first bytes, decoded.
         manifest: what it says of itself, checked.
         parts: what the file is made of, in the file's order.
+        inode: device and inode numbers of the file that is mapped; None for one in memory.
     """
 
-    def __init__(self, path: Path, header: Header, content: Array) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        content: Array,
+        inode: tuple[int, int] | None = None,
+    ) -> None:
         directory = _read_directory(header, content)
         places = place_parts(header, directory.parts)
         check_manifest(directory.manifest, {part.name: part.raw_size for part in directory.parts})
@@ -63,6 +70,7 @@ class Artifact:
         self.header: Header = header
         self.manifest: Manifest = directory.manifest
         self.parts: tuple[PartRecord, ...] = directory.parts
+        self.inode = inode
         self._records = {part.name: part for part in directory.parts}
         self._places = places
         self._content: Array | None = content
@@ -78,8 +86,7 @@ class Artifact:
         """
         place = Path(path)
         with _named(place):
-            header, content = _map(place)
-            return cls(place, header, content)
+            return cls(place, *_map(place))
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview, name: str = "<memory>") -> Artifact:
@@ -113,6 +120,11 @@ class Artifact:
     def pool(self) -> Array:
         """The weights: uint8, writeable; what is written to it stays in this process."""
         return self.stored(WEIGHTS)
+
+    @property
+    def content(self) -> Array:
+        """The whole file, mapped as the pool is, which lies in it."""
+        return self._stretch(0, self.size)
 
     def topology(self, part: str) -> bytes:
         """Contents of a part, unpacked."""
@@ -164,7 +176,7 @@ def _named(path: Path) -> Iterator[None]:
         raise type(error)(f"{path} cannot be loaded: {error.message}") from error.__cause__
 
 
-def _map(path: Path) -> tuple[Header, Array]:
+def _map(path: Path) -> tuple[Header, Array, tuple[int, int]]:
     try:
         # Asked before opening: opening a pipe would wait for its other end.
         mode = path.stat().st_mode
@@ -173,16 +185,16 @@ def _map(path: Path) -> tuple[Header, Array]:
         if not stat.S_ISREG(mode):
             raise UnreadableArtifactError("it is a pipe or a device. Name an ordinary file.")
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            header = parse_header(file.read(HEADER_BYTES), size)
-            mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
+            found = os.fstat(file.fileno())
+            header = parse_header(file.read(HEADER_BYTES), found.st_size)
+            mapped = mmap.mmap(file.fileno(), found.st_size, access=mmap.ACCESS_COPY)
     except FileNotFoundError as error:
         raise UnreadableArtifactError(f"there is no such file.{_did_you_mean(path)}") from error
     except (OSError, ValueError) as error:
         raise UnreadableArtifactError(
             f"the system does not let it be read ({error}). Check its permissions."
         ) from error
-    return header, np.frombuffer(mapped, np.uint8)
+    return header, np.frombuffer(mapped, np.uint8), (found.st_dev, found.st_ino)
 
 
 def _did_you_mean(path: Path) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import BinaryIO, ClassVar, Protocol
 
 import numpy as np
 
@@ -58,6 +58,33 @@ class Constant:
         return TensorSpec(self.name, self.dtype, self.shape).nbytes(self.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class MappedFile:
+    """The file that a pool lies in.
+
+    Attributes:
+        path: where it was when it was mapped.
+        identity: its device and inode numbers, which no other file has while it is mapped.
+        content: the whole of it, mapped.
+    """
+
+    path: Path
+    identity: tuple[int, int]
+    content: Array
+
+    def reopen(self) -> BinaryIO:
+        """The same file, open for reading. Raises EngineError if it is no longer there."""
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise EngineError(f"{self.path} cannot be opened again: {error}.") from error
+        found = os.fstat(file.fileno())
+        if (found.st_dev, found.st_ino) != self.identity:
+            file.close()
+            raise EngineError(f"{self.path} was replaced by another file since it was loaded.")
+        return file
+
+
 @dataclass(frozen=True)
 class Network:
     """What an engine loads.
@@ -68,6 +95,7 @@ class Network:
         constants: the tensors in the pool that ONNX initializers of the network refer to by name.
         inputs: in order, -1 where the gear decides.
         outputs: in order, -1 where the gear decides.
+        file: what the pool was mapped from; None if it only exists in memory.
     """
 
     topology: bytes
@@ -75,6 +103,12 @@ class Network:
     constants: tuple[Constant, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    file: MappedFile | None = None
+
+    @property
+    def pool_start(self) -> int:
+        """Where in its file the pool begins."""
+        return 0 if self.file is None else self.pool.ctypes.data - self.file.content.ctypes.data
 
 
 class ConstantSink(Protocol):
@@ -105,7 +139,7 @@ class Executable(ABC):
     def blob(self) -> bytes | None:
         """What `LoadedNetwork.executable` makes this executable of again, more quickly.
 
-        None where the engine has no such thing.
+        None where the engine has no such thing, or this executable was itself made of one.
         """
         return None
 

@@ -1,18 +1,21 @@
 """OpenVINO: the network is kept as IR whose constants point into the shared weight pool.
 
 Reading it maps the weights (no copy); each executable is the network reshaped to fixed shapes and
-compiled for them, so that nothing is left to decide while it runs.
+compiled for them, so that nothing is left to decide while it runs. What was compiled can be kept
+without its weights as a *blob*, which is read in half the time; the weights are then mapped from
+the artifact's file once more.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
-from xml.etree import ElementTree
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import openvino as ov
@@ -26,12 +29,17 @@ from gearshift.engines.base import (
     Network,
     engine_errors,
 )
-from gearshift.errors import InputError
+from gearshift.engines.ir import move_constants, shift_constants
+from gearshift.engines.memory import keep_mappings, mappings_like
+from gearshift.errors import EngineError, InputError
 from gearshift.options import Precision
 from gearshift.tensors import Array, Shape, TensorSpec
 
 _WIDE_INTEGERS = (np.dtype(np.int64), np.dtype(np.uint64), np.dtype(np.uint32))
 _INT32 = np.iinfo(np.int32)
+_FOREIGN: Final = (RuntimeError, ValueError)
+_DESCRIPTORS: Final = "/dev/fd"  # where open files have names of their own
+_importing = threading.Lock()
 
 
 class OpenVINOEngine(Engine):
@@ -49,7 +57,7 @@ class OpenVINOEngine(Engine):
     def lower(self, model: Path, pool: ConstantSink) -> bytes:
         """ONNX -> IR text; the constants go to the pool, where most of them lie already."""
         with (
-            engine_errors(self.name, "reading the model", RuntimeError, ValueError),
+            engine_errors(self.name, "reading the model", *_FOREIGN),
             tempfile.TemporaryDirectory(prefix="gearshift-") as folder,
         ):
             network = _core().read_model(model)
@@ -57,54 +65,89 @@ class OpenVINOEngine(Engine):
             text, weights = Path(folder, "network.xml"), Path(folder, "network.bin")
             ov.serialize(network, text, weights)
             data = np.memmap(weights, np.uint8, "r") if weights.stat().st_size else np.empty(0, "B")
-            return _move_constants(text.read_bytes(), data, pool)
+            return move_constants(text.read_bytes(), data, pool)
 
     def load(self, network: Network, options: EngineOptions) -> LoadedNetwork:
-        """Reads the IR over the pool."""
-        with engine_errors(self.name, "reading the network", RuntimeError, ValueError):
-            weights = ov.Tensor(network.pool, shared_memory=True)
-            model = _core().read_model(network.topology, weights)
-        return _LoadedIR(model, network, options)
+        """Reads nothing yet: executables that are made of blobs need no IR."""
+        return _LoadedIR(network, options)
 
 
 class _LoadedIR(LoadedNetwork):
-    def __init__(self, model: ov.Model, network: Network, options: EngineOptions) -> None:
-        self._model = model
+    def __init__(self, network: Network, options: EngineOptions) -> None:
         self._network = network  # its pool is what the constants point into
-        self._config = {
-            # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
-            # activations that meet int8 weights.
-            "INFERENCE_PRECISION_HINT": options.precision,
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-            "PERFORMANCE_HINT": "LATENCY",
-        }
         self._options = options
+        self._model: ov.Model | None = None
 
     def executable(
         self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
     ) -> Executable:
-        with engine_errors("openvino", f"compiling for {dict(shapes)}", RuntimeError, ValueError):
+        config = self._config(lanes)
+        stamp = self._stamp(shapes, lanes)
+        if blob is not None:
+            return self._import(blob, stamp, config)
+        can_blob = self._network.file is not None and Path(_DESCRIPTORS).is_dir()
+        compiled = self._compile(shapes, config)
+        return _CompiledIR(compiled, self._network, stamp if can_blob else None)
+
+    def _config(self, lanes: int) -> dict[str, object]:
+        return {
+            # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
+            # activations that meet int8 weights.
+            "INFERENCE_PRECISION_HINT": self._options.precision,
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": lanes,
+            "INFERENCE_NUM_THREADS": lanes * self._options.share(lanes),
+            "CACHE_MODE": "OPTIMIZE_SIZE",  # blobs without weights
+        }
+
+    def _compile(self, shapes: Mapping[str, Shape], config: Mapping[str, object]) -> Any:
+        with engine_errors("openvino", "reading the network", *_FOREIGN):
+            if self._model is None:
+                self._model = _read(self._network)
             model = self._model.clone()
+        with engine_errors("openvino", f"compiling for {dict(shapes)}", *_FOREIGN):
             model.reshape(
                 {
                     index: ov.PartialShape(list(shapes[spec.name]))
                     for index, spec in enumerate(self._network.inputs)
                 }
             )
-            threads = {
-                "NUM_STREAMS": lanes,
-                "INFERENCE_NUM_THREADS": lanes * self._options.share(lanes),
-            }
-            compiled = _core().compile_model(model, "CPU", self._config | threads)
-            return _CompiledIR(compiled, self._network)
+            return _core().compile_model(model, "CPU", config)
+
+    def _import(self, blob: bytes, stamp: bytes, config: Mapping[str, object]) -> Executable:
+        file = self._network.file
+        if file is None or blob[: len(stamp)] != stamp:
+            raise EngineError(
+                "openvino cannot use this blob: it was made of another network, for other shapes, "
+                "lanes, threads or precision, or by another version. Build without it."
+            )
+        # OpenVINO takes the weights' file by name, and by now that name may be another file's.
+        with file.reopen() as held, _importing:
+            before = mappings_like(file.content)
+            where = {"WEIGHTS_PATH": f"{_DESCRIPTORS}/{held.fileno()}"}
+            with engine_errors("openvino", "reading a blob", *_FOREIGN):
+                compiled = _core().import_model(blob[len(stamp) :], "CPU", {**config, **where})
+            executable = _CompiledIR(compiled, self._network, None)
+            keep_mappings(executable, mappings_like(file.content) - before)
+        return executable
+
+    def _stamp(self, shapes: Mapping[str, Shape], lanes: int) -> bytes:
+        """What a blob begins with, to be told from one that was made for anything else."""
+        network = self._network
+        made_for = (ov.__version__, network.pool_start, dict(shapes), lanes, self._options)
+        digest = hashlib.sha256(repr(made_for).encode())
+        digest.update(network.topology)
+        return digest.digest()
 
 
 class _CompiledIR(Executable):
     """One compiled network; a caller borrows one of its infer requests, so threads never share."""
 
-    def __init__(self, compiled: Any, network: Network) -> None:
+    def __init__(self, compiled: Any, network: Network, stamp: bytes | None) -> None:
         self._compiled = compiled
         self._network = network
+        self._stamp = stamp
         self._feeds = [_Feed(spec) for spec in network.inputs]
         self._results = [
             _Result(spec, output)
@@ -120,7 +163,7 @@ class _CompiledIR(Executable):
         outputs = [result.tensor(array) for result, array in zip(self._results, given, strict=True)]
         request = self._borrow()
         try:
-            with engine_errors("openvino", "running", RuntimeError, ValueError):
+            with engine_errors("openvino", "running", *_FOREIGN):
                 for index, tensor in enumerate(inputs):
                     request.set_input_tensor(index, tensor)
                 # Every time, or a request would write into an array of an earlier run.
@@ -131,6 +174,18 @@ class _CompiledIR(Executable):
             with self._lock:
                 self._idle.append(request)
         return [tensor.data if array is None else array for array, tensor in outputs]
+
+    def blob(self) -> bytes | None:
+        """The compiled network without its weights, if it can find them again.
+
+        OpenVINO does not read what it exports of a network that it imported.
+        """
+        if self._stamp is None:
+            return None
+        data = io.BytesIO()
+        with engine_errors("openvino", "making a blob", *_FOREIGN):
+            self._compiled.export_model(data)
+        return self._stamp + data.getvalue()
 
     def _borrow(self) -> Any:
         with self._lock:
@@ -188,22 +243,19 @@ def _core() -> ov.Core:
     return ov.Core()
 
 
+def _read(network: Network) -> ov.Model:
+    """The network over its pool; over the whole file the pool lies in, if it lies in one.
+
+    Blobs keep each constant's place as it was read, and that is looked up in a file later.
+    """
+    if network.file is None:
+        return _core().read_model(network.topology, ov.Tensor(network.pool, shared_memory=True))
+    topology = shift_constants(network.topology, network.pool_start)
+    return _core().read_model(topology, ov.Tensor(network.file.content, shared_memory=True))
+
+
 def _name_nodes_by_position(network: ov.Model) -> None:
     """Gives nodes that OpenVINO named by a running counter names that depend on the model alone."""
     for position, node in enumerate(network.get_ordered_ops()):
         if node.get_friendly_name() == node.get_name():
             node.set_friendly_name(f"{node.get_type_name()}_at_{position}")
-
-
-def _move_constants(text: bytes, data: Array, pool: ConstantSink) -> bytes:
-    """Points every constant of an IR text at the pool instead of the IR's own weights file."""
-    root = ElementTree.fromstring(text)
-    for layer in root.iter("layer"):
-        if layer.get("type") != "Const":
-            continue
-        where = layer.find("data")
-        if where is None:
-            continue
-        start, size = int(where.attrib["offset"]), int(where.attrib["size"])
-        where.set("offset", str(pool.add(data[start : start + size].tobytes())))
-    return ElementTree.tostring(root)

@@ -1,0 +1,217 @@
+"""Executables kept as blobs and made of them again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import MIXED, ROW_SUMS, TWINS, load, weighty, whole
+
+from gearshift.engines import memory, openvino
+from gearshift.engines.base import (
+    EngineOptions,
+    Executable,
+    LoadedNetwork,
+    MappedFile,
+    Network,
+    usable_cores,
+)
+from gearshift.engines.memory import give_back_memory
+from gearshift.engines.registry import ENGINE_NAMES, get_engine
+from gearshift.errors import EngineError
+from gearshift.staging import stage
+from gearshift.tensors import Array, Shape
+from graphs import program_from_text
+
+OPTIONS = EngineOptions(threads=2)
+SHAPES: list[Shape] = [(3, 96), (1, 96), (-1, 96)]
+
+has_blobs = pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="open files have no names here")
+
+
+def in_file(engine: str, text: str, folder: Path, start: int = 4096) -> Network:
+    """A network whose pool lies somewhere within a mapped file."""
+    program = program_from_text(text)
+    staged = stage(program, folder)
+    topology = get_engine(engine).lower(staged.model, staged.pool)
+    path = folder / "artifact"
+    with path.open("wb") as file:
+        file.write(b"\xff" * start)  # as weights these are no numbers
+        staged.pool.write(file)
+    found = path.stat()
+    content = np.memmap(path, np.uint8, "c")
+    return Network(
+        topology,
+        content[start:],
+        staged.constants,
+        program.inputs,
+        program.outputs,
+        MappedFile(path, (found.st_dev, found.st_ino), content),
+    )
+
+
+def opened(network: Network, options: EngineOptions = OPTIONS) -> LoadedNetwork:
+    return get_engine("openvino").load(network, options)
+
+
+def made_blob(executable: Executable) -> bytes:
+    blob = executable.blob()
+    assert blob is not None
+    return blob
+
+
+def batch(rows: int) -> Array:
+    return np.random.default_rng(rows).standard_normal((rows, 96), np.float32)
+
+
+@has_blobs
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("precision", ["f32", "bf16", "f16"])
+def test_a_blob_gives_the_same_bits(
+    shape: Shape, lanes: int, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = in_file("openvino", weighty(), tmp_path)
+    options = replace(OPTIONS, precision=precision)
+    compiled = opened(network, options).executable({"x": shape}, lanes)
+    blob = made_blob(compiled)
+    monkeypatch.setattr(openvino, "_read", None)  # the network's own text is not needed
+    imported = opened(network, options).executable({"x": shape}, lanes, blob)
+    for rows in (3, 1, 6, 3) if shape[0] == -1 else (abs(shape[0]),) * 2:
+        wanted = compiled.run([batch(rows)])
+        for got in (imported.run([batch(rows)]), imported.run([batch(rows)])):
+            np.testing.assert_array_equal(got, wanted)
+
+
+@has_blobs
+def test_a_blob_is_small_and_gives_no_other(tmp_path: Path) -> None:
+    network = in_file("openvino", weighty(), tmp_path)
+    blob = made_blob(opened(network).executable({"x": (2, 96)}))
+    assert network.pool.nbytes > 100_000
+    assert len(blob) < 20_000, "weights stay in the artifact"
+    assert opened(network).executable({"x": (2, 96)}, 1, blob).blob() is None
+
+
+@has_blobs
+@pytest.mark.parametrize("text", [MIXED, TWINS, ROW_SUMS])
+def test_a_blob_of_integers_constants_and_aliases(text: str, tmp_path: Path) -> None:
+    network = in_file("openvino", text, tmp_path)
+    shapes = {spec.name: tuple(4 if d == -1 else d for d in spec.shape) for spec in network.inputs}
+    feeds = [whole(shapes[s.name]).astype(s.dtype.numpy) for s in network.inputs]
+    compiled = opened(network).executable(shapes)
+    imported = opened(network).executable(shapes, 1, made_blob(compiled))
+    for got, wanted in zip(imported.run(feeds), compiled.run(feeds), strict=True):
+        assert got.dtype == wanted.dtype
+        np.testing.assert_array_equal(got, wanted)
+
+
+@has_blobs
+def test_settings_reach_what_is_made_of_a_blob(tmp_path: Path) -> None:
+    """OpenVINO keeps none in the blob: left alone it would compute in bf16 where it can."""
+    network = in_file("openvino", weighty(), tmp_path)
+    cores = usable_cores()  # OpenVINO takes no more threads than these
+    for lanes, threads in ((1, 1), (1, 2), (2, 2), (2, 5)):
+        options = EngineOptions(threads=threads)
+        compiled = opened(network, options).executable({"x": (1, 96)}, lanes)
+        imported = opened(network, options).executable({"x": (1, 96)}, lanes, made_blob(compiled))
+        for executable in (compiled, imported):
+            told = executable._compiled.get_property  # type: ignore[attr-defined]
+            assert told("INFERENCE_PRECISION_HINT").to_string() == "f32"
+            assert told("DYNAMIC_QUANTIZATION_GROUP_SIZE") == 0
+            assert told("NUM_STREAMS") == min(lanes, cores)
+            assert told("INFERENCE_NUM_THREADS") == min(threads // lanes * lanes, cores)
+
+
+@has_blobs
+def test_a_blob_for_anything_else_is_refused(tmp_path: Path) -> None:
+    network = in_file("openvino", weighty(), tmp_path)
+    blob = made_blob(opened(network).executable({"x": (2, 96)}))
+    (tmp_path / "far").mkdir()
+    (tmp_path / "other").mkdir()
+    moved = in_file("openvino", weighty(), tmp_path / "far", start=8192)
+    other = in_file("openvino", weighty(seed=0).replace("Erf", "Relu"), tmp_path / "other")
+    nowhere = replace(network, file=None)
+    for loaded, shape, lanes, bytes_ in (
+        (opened(network), (3, 96), 1, blob),
+        (opened(network), (-1, 96), 1, blob),
+        (opened(network), (2, 96), 2, blob),
+        (opened(network, EngineOptions(threads=1)), (2, 96), 1, blob),
+        (opened(network, EngineOptions("bf16", 2)), (2, 96), 1, blob),
+        (opened(moved), (2, 96), 1, blob),
+        (opened(other), (2, 96), 1, blob),
+        (opened(nowhere), (2, 96), 1, blob),
+        (opened(network), (2, 96), 1, b""),
+        (opened(network), (2, 96), 1, blob[1:]),
+    ):
+        with pytest.raises(EngineError, match=r"cannot use this blob.*Build without it"):
+            loaded.executable({"x": shape}, lanes, bytes_)
+    opened(network).executable({"x": (2, 96)}, 1, blob)
+
+
+@has_blobs
+@pytest.mark.parametrize("size", [0, 10, 500])
+def test_a_blob_that_ends_early_is_an_engine_error(size: int, tmp_path: Path) -> None:
+    network = in_file("openvino", weighty(), tmp_path)
+    blob = made_blob(opened(network).executable({"x": (2, 96)}))
+    with pytest.raises(EngineError, match="openvino failed while reading a blob"):
+        opened(network).executable({"x": (2, 96)}, 1, blob[: 32 + size])
+
+
+@has_blobs
+def test_weights_are_never_taken_from_a_file_that_took_its_place(tmp_path: Path) -> None:
+    network = in_file("openvino", weighty(), tmp_path)
+    blob = made_blob(opened(network).executable({"x": (2, 96)}))
+    path = tmp_path / "artifact"
+    replacement = tmp_path / "new"
+    replacement.write_bytes(bytes(path.stat().st_size))
+    os.replace(replacement, path)
+    with pytest.raises(EngineError, match="was replaced by another file"):
+        opened(network).executable({"x": (2, 96)}, 1, blob)
+    path.unlink()
+    with pytest.raises(EngineError, match="cannot be opened again"):
+        opened(network).executable({"x": (2, 96)}, 1, blob)
+
+
+@has_blobs
+def test_what_was_made_of_a_blob_needs_its_file_no_more(tmp_path: Path) -> None:
+    network = in_file("openvino", weighty(), tmp_path)
+    compiled = opened(network).executable({"x": (-1, 96)})
+    imported = opened(network).executable({"x": (-1, 96)}, 1, made_blob(compiled))
+    (tmp_path / "artifact").unlink()
+    for rows in (2, 5):
+        np.testing.assert_array_equal(imported.run([batch(rows)]), compiled.run([batch(rows)]))
+
+
+@has_blobs
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is given back")
+def test_memory_of_what_was_made_of_a_blob_is_given_back(tmp_path: Path) -> None:
+    network = in_file("openvino", weighty(), tmp_path)
+    compiled = opened(network).executable({"x": (-1, 96)})
+    imported = opened(network).executable({"x": (-1, 96)}, 1, made_blob(compiled))
+    (place,) = memory._kept[imported]
+    assert network.pool.ctypes.data not in place
+    wanted = compiled.run([batch(4)])
+    for _ in range(2):
+        give_back_memory(network.pool)
+        np.testing.assert_array_equal(imported.run([batch(4)]), wanted)
+        assert memory._only_of_file(place), "OpenVINO writes nothing to it"
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_without_a_file_there_are_no_blobs(engine: str, tmp_path: Path) -> None:
+    executable = load(engine, ROW_SUMS, tmp_path).executable({"x": (2, 3)})
+    assert executable.blob() is None
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINE_NAMES if name != "openvino"])
+def test_engines_without_blobs_take_no_notice_of_one(engine: str, tmp_path: Path) -> None:
+    loaded = get_engine(engine).load(in_file(engine, ROW_SUMS, tmp_path), OPTIONS)
+    executable = loaded.executable({"x": (2, 3)}, 1, b"whatever this is")
+    assert executable.blob() is None
+    x = whole((2, 3))
+    (y,) = executable.run([x])
+    np.testing.assert_array_equal(y, np.repeat(x.sum(1, keepdims=True), 2, 1))
