@@ -93,13 +93,15 @@ _MEGABYTES = st.integers(1, 200)
 
 
 @st.composite
-def tables(draw: st.DrawFn, sizes: Sequence[int], most: int, exact: bool = False) -> CostTable:
-    """Tables of up to `most` builds with any costs; the first is open if `exact`."""
+def tables(
+    draw: st.DrawFn, sizes: Sequence[int], most: int, *, least: int = 1, exact: bool = False
+) -> CostTable:
+    """Tables of `least` to `most` builds with any costs; the first is open if `exact`."""
     engines = st.sampled_from(["openvino", "onnxruntime"])
     rows = st.sampled_from([OPEN, *sizes])
     lanes = st.sampled_from([1] if exact else [1, 1, 2, 4])
     builds = draw(
-        st.lists(st.builds(Build, engines, rows, lanes), min_size=1, max_size=most, unique=True)
+        st.lists(st.builds(Build, engines, rows, lanes), min_size=least, max_size=most, unique=True)
     )
     if exact and Build("openvino", OPEN) not in builds:
         builds = [Build("openvino", OPEN), *builds[: most - 1]]
@@ -113,3 +115,28 @@ def tables(draw: st.DrawFn, sizes: Sequence[int], most: int, exact: bool = False
             timings.append(Timing(count, seconds, alone))
         measured.append(Measured(build, tuple(timings), draw(_MEGABYTES) * MB))
     return table_of(measured, openvino=draw(_MEGABYTES), onnxruntime=draw(_MEGABYTES))
+
+
+@st.composite
+def likely_tables(draw: st.DrawFn, sizes: Sequence[int]) -> CostTable:
+    """Tables as they are measured: time grows with rows, small programs take less memory."""
+    some = st.floats(0.8, 1.25)
+
+    def timing(rows: int, lanes: int) -> Timing:
+        alone = (0.4 + rows) * 1e-3 * draw(some) * (1 if lanes == 1 else 1.6)
+        return Timing(rows, alone if lanes == 1 else alone * draw(some), alone)
+
+    def measured(engine: str, rows: int, lanes: int) -> Measured:
+        timed = sizes if rows == OPEN else [rows]
+        nbytes = (30 + 3 * (rows or max(sizes))) * MB * draw(some)
+        return Measured(
+            Build(engine, rows, lanes), tuple(timing(count, lanes) for count in timed), int(nbytes)
+        )
+
+    builds = [("openvino", OPEN, 1), ("onnxruntime", OPEN, 1), ("onnxruntime", OPEN, 2)]
+    builds += [("openvino", rows, 1) for rows in sizes[:3]]
+    builds += [("openvino", rows, 2) for rows in sizes[:2]]
+    openvino, onnxruntime = draw(some), draw(some)
+    return table_of(
+        [measured(*build) for build in builds], openvino=60 * openvino, onnxruntime=40 * onnxruntime
+    )

@@ -46,6 +46,8 @@ _LEAN: Final = 1.01
 _ALL_SETS_UP_TO: Final = 10
 """Builds among which every set is weighed; among more, sets are improved step by step."""
 _MOST_STARTS: Final = 4096
+_AT_ONCE: Final = 8
+"""How many sets are improved side by side, since the best is not always next to the second best."""
 _ANY: Final = 1 << 62
 
 
@@ -98,13 +100,13 @@ class Chooser:
         exact: bool = False,
         weights: Mapping[int, float] | None = None,
     ) -> None:
-        expected = weights or (dict.fromkeys(gears, 1.0) if exact else spread_sizes(max(gears)))
         sizes = {
             rows: weight
-            for rows, weight in expected.items()
-            if weight > 0 and (rows in gears or not exact)
+            for rows, weight in (weights or {}).items()
+            if rows > 0 and weight > 0 and (rows in gears or not exact)
         }
-        self.scales = Scales(table, sizes, exact)
+        alike = dict.fromkeys(gears, 1.0) if exact else spread_sizes(max(gears))
+        self.scales = Scales(table, sizes or alike, exact)
         self._table = table
         everything = np.ones((1, len(self.scales.measured)), np.bool_)
         if not self.scales.measured or not self.scales.runs(everything)[0]:
@@ -148,13 +150,14 @@ class Chooser:
         """The best set with builds of one lane, and of that many lanes."""
         usable = self.scales.usable(lanes)
         if usable.sum() <= _ALL_SETS_UP_TO:
-            return self._pick(all_sets(usable), lanes, limit)
-        best = self._pick(self._starts(usable), lanes, limit)
+            return self._ranked(all_sets(usable), lanes, limit)[0]
+        best = self._ranked(self._starts(usable), lanes, limit)
         while True:
-            current = np.array(best.members)
-            better = self._pick(_neighbours(current, usable), lanes, limit)
-            if not better < best:
-                return best
+            current = np.array([pick.members for pick in best])
+            changed = [_neighbours(one, usable) for one in current]
+            better = self._ranked(np.unique(np.vstack([current, *changed]), axis=0), lanes, limit)
+            if better == best:
+                return best[0]
             best = better
 
     def _starts(self, usable: Sets) -> Sets:
@@ -165,16 +168,18 @@ class Chooser:
         sets = np.vstack([self._leanest, small_sets(usable, size), whole, usable])
         return np.asarray(sets[(~sets | usable).all(axis=1)])
 
-    def _pick(self, sets: Sets, lanes: int, limit: int) -> _Pick:
-        """Which of the sets is the best that fits; of sets that are as good, the leaner one."""
+    def _ranked(self, sets: Sets, lanes: int, limit: int) -> list[_Pick]:
+        """The best few of the sets, those that do not fit last; the leaner of any as good first."""
         nbytes = self.scales.nbytes(sets)
         fits = nbytes <= limit
         worth = np.full(len(sets), np.inf)
         worth[fits] = self.scales.score(sets[fits], lanes) * (1 + NOISE) ** sets[fits].sum(axis=1)
         # Sums of floats in another order differ in their last bits; such sets are as good.
         worth = worth.round(9)
-        best = int(np.lexsort((nbytes, worth))[0])
-        return _Pick(float(worth[best]), int(nbytes[best]), tuple(sets[best].tolist()))
+        return [
+            _Pick(float(worth[place]), int(nbytes[place]), tuple(sets[place].tolist()))
+            for place in np.lexsort((nbytes, worth))[:_AT_ONCE]
+        ]
 
     def _find_leanest(self, exact: bool) -> Sets:
         count = len(self.scales.measured)

@@ -87,10 +87,10 @@ class _Reasons:
         others = self._with(measured, False)
         if not others.any():
             return "runs everything by itself"
-        loss = self._score(others, self._lanes) / self._score(self._chosen, self._lanes) - 1
-        if np.isinf(loss):
+        if not self._scales.runs(others[np.newaxis])[0]:
             return "runs what no other that is used can"
-        return f"without it plans take {_percent(loss)} longer"
+        average, most = self._scales.longer(others, self._lanes, self._chosen, self._lanes)
+        return f"without it plans take {_percent(average)} longer, at worst {_percent(most)}"
 
     def why_not(self, measured: Measured) -> str:
         """What speaks against a build that is not used."""
@@ -99,22 +99,19 @@ class _Reasons:
             return "this model's rows cannot be shared out over lanes"
         if lanes > 1 and self._lanes not in (1, lanes):
             return f"runs in {lanes} lanes, and those used in {self._lanes}"
-        more = self._with(measured, True)
-        win = 1 - self._score(more, max(lanes, self._lanes)) / self._score(
-            self._chosen, self._lanes
-        )
-        if win <= 1e-6:
+        more, lanes = self._with(measured, True), max(lanes, self._lanes)
+        longer, most = self._scales.longer(self._chosen, self._lanes, more, lanes)
+        if most <= _ROUNDING:
             return "never quicker than those used"
-        if win <= NOISE:
-            return f"would win {_percent(win)}, less than the noise"
+        win = f"without it plans take {_percent(longer)} longer, at worst {_percent(most)}"
+        if self._score(self._chosen, self._lanes) <= self._score(more, lanes) * (1 + NOISE):
+            return f"{win}: less than the noise"
         nbytes = int(self._scales.nbytes(more[np.newaxis])[0])
-        if nbytes > self._limit:
-            added = nbytes - int(self._scales.nbytes(self._chosen[np.newaxis])[0])
-            return (
-                f"would win {_percent(win)}, but take {_megabytes(added)}, "
-                f"{_megabytes(nbytes - self._limit)} over the budget"
-            )
-        return f"would win {_percent(win)}"
+        if nbytes <= self._limit:
+            return win
+        added = nbytes - int(self._scales.nbytes(self._chosen[np.newaxis])[0])
+        over = nbytes - self._limit
+        return f"{win}, but it takes {_megabytes(added)}, {_megabytes(over)} over the budget"
 
     def _with(self, measured: Measured, used: bool) -> Sets:
         changed = self._chosen.copy()
@@ -123,6 +120,9 @@ class _Reasons:
 
     def _score(self, one: Sets, lanes: int) -> float:
         return float(self._scales.score(one[np.newaxis], lanes)[0])
+
+
+_ROUNDING = 1e-6
 
 
 def _percent(part: float) -> str:

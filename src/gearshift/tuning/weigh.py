@@ -22,8 +22,8 @@ Sets = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_STEPS: Final = 256
-"""How finely numbers of rows are told apart; beyond as many, they are counted in larger units."""
+_STEPS: Final = 128
+"""How finely numbers of rows are told apart: more rows than these are counted in larger units."""
 _FEW: Final = 64
 """Up to here every number of rows counts, beyond about as many that are spread out."""
 _WORST_MAY_LOSE: Final = 0.03
@@ -62,6 +62,7 @@ class Scales:
         self.lanes = tuple(sorted({int(k) for k in self._lanes_of if k > 1})) or (1,)
         self._exact = exact
         self._sizes = np.array(sorted(sizes), np.int64)
+        self._units = np.array([_unit(rows) for rows in sorted(sizes)], np.int64)
         weights = np.array([sizes[int(rows)] for rows in self._sizes], np.float64)
         self._weights = weights / weights.sum()
         self._rows = np.array(
@@ -94,20 +95,26 @@ class Scales:
         excess = np.maximum(ratios.max(axis=0) - 1 - _WORST_MAY_LOSE, 0)
         return np.asarray(self._weights @ ratios + _WORST_WEIGHT * excess, np.float64)
 
+    def longer(self, one: Sets, lanes: int, other: Sets, other_lanes: int) -> tuple[float, float]:
+        """How much longer plans of one set take than those of another: on average, and at most."""
+        mine, theirs = (
+            self.plans(one[np.newaxis], lanes),
+            self.plans(other[np.newaxis], other_lanes),
+        )
+        part = (mine / theirs)[:, 0] - 1
+        return float(self._weights @ part), float(part.max())
+
     def plans(self, sets: Sets, lanes: int) -> Floats:
         """Seconds of the best plan; one row for each size, one column for each set."""
         wide = _least(sets, self._wide)
         if self._exact:
             return self._exactly(wide)
-        unit = -(-int(self._sizes[-1]) // _STEPS)
-        rows, repeats = np.maximum(self._rows // unit, 1), -(-unit // self._rows)
-        sizes = -(-self._sizes // unit)
-        alone = _in_a_row(wide * repeats[:, np.newaxis], rows, int(sizes[-1]))
-        if lanes == 1:
-            return alone[sizes]
-        side = _least(sets & (self._lanes_of == lanes), self._side) * repeats[:, np.newaxis]
-        beside = _in_a_row(side, rows, -(-int(sizes[-1]) // lanes))
-        return np.array([_shared(alone, beside, int(size), lanes) for size in sizes])
+        side = _least(sets & (self._lanes_of == lanes), self._side)
+        plans = np.empty((len(self._sizes), len(sets)))
+        for unit in np.unique(self._units):
+            here = self._units == unit
+            plans[here] = self._in_units(int(unit), self._sizes[here], wide, side, lanes)
+        return plans
 
     def runs(self, sets: Sets) -> Sets:
         """Whether each set has a program for each size."""
@@ -129,6 +136,16 @@ class Scales:
             if each.build.lanes > 1:
                 side[index, places] = [timing.seconds for timing in each.timings]
         return wide, side
+
+    def _in_units(self, unit: int, sizes: Ints, wide: Floats, side: Floats, lanes: int) -> Floats:
+        """Seconds of the best plan of each size, with rows counted in units."""
+        rows, repeats = np.maximum(self._rows // unit, 1), -(-unit // self._rows)[:, np.newaxis]
+        sizes = -(-sizes // unit)
+        alone = _in_a_row(wide * repeats, rows, int(sizes[-1]))
+        if lanes == 1:
+            return alone[sizes]
+        beside = _in_a_row(side * repeats, rows, -(-int(sizes[-1]) // lanes))
+        return np.array([_shared(alone, beside, int(size), lanes) for size in sizes])
 
     def _exactly(self, wide: Floats) -> Floats:
         plans = np.full((len(self._sizes), wide.shape[1]), np.inf)
@@ -166,6 +183,11 @@ def small_sets(usable: Sets, largest: int) -> Sets:
 def is_open(measured: Measured) -> bool:
     """Whether it is an engine's own dynamic batch."""
     return measured.build.rows == OPEN
+
+
+def _unit(rows: int) -> int:
+    """The power of two in which so many rows are counted."""
+    return 1 << max(0, (-(-rows // _STEPS) - 1).bit_length())
 
 
 def _least(sets: Sets, offers: Floats) -> Floats:
