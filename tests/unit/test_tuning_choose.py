@@ -295,11 +295,19 @@ def test_rows_that_cannot_be_split_need_a_program_each() -> None:
         choose(table_of([fixed(1, 1.0, lanes=2)]), "speed", (1,), exact=True)
 
 
+def test_a_gear_that_never_comes_runs_all_the_same() -> None:
+    table = table_of([SMALL, LARGE, fixed(1, 0.5e-3, 20, engine="onnxruntime")])
+    for weights in ({8: 1.0}, {8: 1.0, 1: 0.0}, {3: 1.0}):
+        chosen = choose(table, 60 * MB, (1, 8), exact=True, weights=weights)
+        assert {each.build.rows for each in chosen} == {1, 8}
+
+
 def test_many_gears_that_cannot_be_split() -> None:
     gears = range(1, 16)
     ours = [fixed(rows, rows * 1e-3, 10) for rows in gears]
     theirs = [fixed(rows, rows * 2e-3, 1, engine="onnxruntime") for rows in gears]
-    table = table_of([*ours, *theirs], openvino=10, onnxruntime=10)
+    useless = fixed(99, 1e-9, 0.1, engine="onnxruntime")
+    table = table_of([*ours, *theirs, useless], openvino=10, onnxruntime=10)
     assert builds(choose(table, "memory", gears, exact=True)) == builds(theirs)
     assert builds(choose(table, "speed", gears, exact=True)) == builds(ours)
     some = choose(table, (10 + 10 + 15 + 50) * MB, gears, exact=True)

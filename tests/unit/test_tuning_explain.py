@@ -80,7 +80,6 @@ def test_what_is_not_worth_it() -> None:
     assert explained[Build("openvino", 8)] == Explained(
         Build("openvino", 8), (), 0, False, "dropped: not promising"
     )
-    # One row of eight sizes: 3, and 6 with two of them, each a tenth of a percent.
     assert explained[Build("openvino", 3)].reason == (
         "without it plans take 0.1 % longer, at worst 0.1 %: less than the noise"
     )

@@ -100,14 +100,7 @@ class Chooser:
         exact: bool = False,
         weights: Mapping[int, float] | None = None,
     ) -> None:
-        sizes = {
-            rows: weight
-            for rows, weight in (weights or {}).items()
-            if rows > 0 and weight > 0 and (rows in gears or not exact)
-        }
-        alike = dict.fromkeys(gears, 1.0) if exact else spread_sizes(max(gears))
-        self.scales = Scales(table, sizes or alike, exact)
-        self._table = table
+        self.scales = Scales(table, _expected(gears, exact, weights or {}), exact)
         everything = np.ones((1, len(self.scales.measured)), np.bool_)
         if not self.scales.measured or not self.scales.runs(everything)[0]:
             raise TableError(
@@ -203,10 +196,11 @@ class Chooser:
             union = np.zeros(len(measured), np.bool_)
             leanest: dict[int, int] = {}
             for index, each in enumerate(measured):
-                for timing in each.timings if each.build.engine in allowed else ():
-                    rival = leanest.get(timing.rows)
+                gears = {timing.rows for timing in each.timings} & self.scales.sizes
+                for rows in gears if each.build.engine in allowed else ():
+                    rival = leanest.get(rows)
                     if rival is None or each.nbytes < measured[rival].nbytes:
-                        leanest[timing.rows] = index
+                        leanest[rows] = index
             union[list(leanest.values())] = True
             unions.append(union)
         return np.array(unions)
@@ -232,6 +226,20 @@ class Chooser:
 
     def _members(self, one: Iterable[bool]) -> tuple[Measured, ...]:
         return tuple(each for each, used in zip(self.scales.measured, one, strict=True) if used)
+
+
+def _expected(gears: Sequence[int], exact: bool, weights: Mapping[int, float]) -> dict[int, float]:
+    """Number of rows -> how much it counts."""
+    given = {
+        rows: weight
+        for rows, weight in weights.items()
+        if rows > 0 and weight > 0 and (rows in gears or not exact)
+    }
+    if not exact:
+        return given or spread_sizes(max(gears))
+    # A gear that is said never to come is a gear all the same, and has to run.
+    never = 1e-6 * sum(given.values()) or 1.0
+    return dict.fromkeys(gears, never) | given
 
 
 def _neighbours(current: Sets, usable: Sets) -> Sets:

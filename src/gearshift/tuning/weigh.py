@@ -47,6 +47,7 @@ class Scales:
     Attributes:
         measured: the builds that may be used; a set says of each whether it is in.
         lanes: numbers of lanes to choose from; a set can use builds of one of them.
+        sizes: the numbers of rows that count.
     """
 
     def __init__(self, table: CostTable, sizes: Mapping[int, float], exact: bool) -> None:
@@ -60,6 +61,7 @@ class Scales:
         self.measured = tuple(each for each in table.measured if each.build.lanes == 1 or not exact)
         self._lanes_of = np.array([each.build.lanes for each in self.measured], np.int64)
         self.lanes = tuple(sorted({int(k) for k in self._lanes_of if k > 1})) or (1,)
+        self.sizes = frozenset(sizes)
         self._exact = exact
         self._sizes = np.array(sorted(sizes), np.int64)
         self._units = np.array([_unit(rows) for rows in sorted(sizes)], np.int64)
