@@ -6,8 +6,9 @@ more than the noise of measuring, so that of sets about as good the smallest win
 - ``"speed"``: any amount.
 - ``"memory"``: what the leanest set that can run everything takes.
 - ``"balanced"``: a fifth more than the engine's own dynamic batch takes, library and network
-  included. The engine is OpenVINO if its dynamic batch was measured, else the first one of which
-  it was; if it was of none, two of the smallest programs are what is allowed.
+  included, or 64 MiB more if that is more. The engine is OpenVINO if its dynamic batch was
+  measured, else the first one of which it was; if it was of none, two of the smallest programs are
+  what stands for it.
 - a number: as many bytes.
 
 Where ``"balanced"`` would allow nothing at all, it allows the leanest set.
@@ -37,10 +38,12 @@ from gearshift.tuning.weigh import (
     spread_sizes,
 )
 
-NOISE: Final = 0.01
+NOISE: Final = 0.005
 """A program must make plans better by more than this part."""
 
 _BALANCED: Final = 1.2
+_SMALL_CHANGE: Final = 64 << 20
+"""What "balanced" allows beyond the dynamic batch in any case: nobody saves on tiny networks."""
 _LEAN: Final = 1.01
 """Sets that differ by less in memory are equally lean: it is not measured more finely."""
 _ALL_SETS_UP_TO: Final = 10
@@ -125,7 +128,8 @@ class Chooser:
         if budget == "memory":
             return int(self.least * _LEAN)
         if budget == "balanced":
-            return max(self.least, int(self._reference() * _BALANCED))
+            reference = self._reference()
+            return max(self.least, int(reference * _BALANCED), reference + _SMALL_CHANGE)
         if budget < self.least:
             leanest = "; ".join(str(each.build) for each in self._members(self._leanest.tolist()))
             raise OptionError(
