@@ -172,25 +172,29 @@ def test_copies_made_for_the_engine_outlive_the_run(engine: str, tmp_path: Path)
 
 @pytest.mark.parametrize("engine", EXACT)
 @pytest.mark.parametrize("given", ["all", "some", "none"])
-def test_outputs_are_written_where_they_are_wanted(engine: str, given: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [2, 20_000])
+def test_outputs_are_written_where_they_are_wanted(
+    engine: str, given: str, rows: int, tmp_path: Path
+) -> None:
     """Also outputs that are an input, one another or a constant, which engines like to alias."""
-    executable = load(engine, TWINS, tmp_path).executable({"x": (2, 3)})
+    shape = (rows, 3)
+    executable = load(engine, TWINS, tmp_path).executable({"x": shape})
     for seed in range(3):
-        x = whole((2, 3), seed)
-        whole_result = np.full((4, 3), np.nan, np.float32)
-        into: list[Array | None] = [whole_result[1:3], np.empty((2, 3), "f4"), None, None]
+        x = whole(shape, seed)
+        whole_result = np.full((rows + 2, 3), np.nan, np.float32)
+        into: list[Array | None] = [whole_result[1:-1], np.empty(shape, "f4"), None, None]
         if given == "all":
-            into[2:] = [np.empty((2, 3), "f4"), np.empty(2, "f4")]
+            into[2:] = [np.empty(shape, "f4"), np.empty(2, "f4")]
         outputs = executable.run([x], into if given != "none" else ())
         expected = (x, np.maximum(x, 0), np.maximum(x, 0), [-1, -2])
         for output, wanted in zip(outputs, expected, strict=True):
             np.testing.assert_array_equal(output, wanted)
         if given != "none":
             assert all(o is t for o, t in zip(outputs, into, strict=True) if t is not None)
-            np.testing.assert_array_equal(whole_result[1:3], x)
-            assert np.isnan(whole_result[[0, 3]]).all(), "nothing is written beside it"
+            np.testing.assert_array_equal(whole_result[1:-1], x)
+            assert np.isnan(whole_result[[0, -1]]).all(), "nothing is written beside it"
         outputs[0][...] = 99
-        np.testing.assert_array_equal(x, whole((2, 3), seed), "the input is not the output")
+        np.testing.assert_array_equal(x, whole(shape, seed), "the input is not the output")
 
 
 def test_onnxruntime_reads_no_file_that_a_topology_names(

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Protocol
@@ -207,16 +206,25 @@ class Engine(ABC):
         """Opens a network."""
 
 
-@contextmanager
-def engine_errors(engine: str, doing: str, *foreign: type[Exception]) -> Iterator[None]:
+class engine_errors:  # noqa: N801 - used like a function
     """Turns an engine library's exceptions into EngineError, saying what was being done."""
-    try:
-        yield
-    except GearshiftError:
-        raise
-    except foreign as error:
-        first_lines = "\n".join(str(error).strip().splitlines()[:6])
-        raise EngineError(f"{engine} failed while {doing}: {first_lines}") from error
+
+    # A class, because one made of a generator costs a run of a small network as much as a copy.
+    __slots__ = ("_doing", "_engine", "_foreign")
+
+    def __init__(self, engine: str, doing: str, *foreign: type[Exception]) -> None:
+        self._engine, self._doing, self._foreign = engine, doing, foreign
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, self._foreign) and not isinstance(error, GearshiftError):
+            first_lines = "\n".join(str(error).strip().splitlines()[:6])
+            message = f"{self._engine} failed while {self._doing}: {first_lines}"
+            raise EngineError(message) from error
 
 
 def usable_cores() -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -29,6 +29,7 @@ from gearshift.engines.base import (
     LoadedNetwork,
     Network,
     engine_errors,
+    place,
 )
 from gearshift.tensors import Array, Shape
 
@@ -130,10 +131,11 @@ class _SessionView(Executable):
 
     def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         with engine_errors("onnxruntime", "running", *_FOREIGN):
-            if any(target is not None for target in into):
+            if sum(target.nbytes for target in into if target is not None) > _WORTH_BINDING:
                 return self._run_into(feeds, into)
             named = dict(zip(self._inputs, feeds, strict=True))
-            return [np.asarray(output) for output in self._session.run(None, named)]
+            made = [np.asarray(output) for output in self._session.run(None, named)]
+        return place(made, into)
 
     def _run_into(self, feeds: Sequence[Array], into: Sequence[Array | None]) -> list[Array]:
         binding = self._session.io_binding()
@@ -151,6 +153,9 @@ class _SessionView(Executable):
             for made, target in zip(binding.get_outputs(), into, strict=True)
         ]
 
+
+_WORTH_BINDING: Final = 1 << 16
+"""Bytes that take as long to copy as it takes to tell a session where to write them."""
 
 _PROVIDERS = ["CPUExecutionProvider"]
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
