@@ -62,7 +62,8 @@ class Contender:
         how: what it does, in one line.
         open: opens it; called in the contender's own process.
         imports: what can be imported before it is opened.
-        every: it is timed in every round (1), in every second one (2), ...
+        every: it is timed in every round (1), in every second one (2), ... More than 1 marks
+            one that is there to compare with only: it runs no number of rows twice in a block.
         cools: seconds after a call until its threads sleep and the next contender may go.
     """
 

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -34,7 +35,7 @@ class Bystanders:
         self._ours_or_idle = _own_seconds() + _idle_seconds()
 
     def share(self) -> float:
-        """Since this was made, 0..1 of all cores. Children must still be there to be counted."""
+        """Since this was made, 0..1 of all cores. On Windows children must still be there."""
         all_seconds = (time.monotonic() - self._began) * (psutil.cpu_count() or 1)
         ours_or_idle = _own_seconds() + _idle_seconds() - self._ours_or_idle
         return max(0.0, 1.0 - ours_or_idle / all_seconds)
@@ -47,7 +48,14 @@ def _idle_seconds() -> float:
 
 def _own_seconds() -> float:
     me = psutil.Process()
-    return float(sum(sum(each.cpu_times()[:2]) for each in (me, *me.children(recursive=True))))
+    total = 0.0
+    for each in (me, *me.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # it ended just now; its parent has its time
+            times = each.cpu_times()
+            total += times.user + times.system
+            # Of children that ended. Only POSIX systems hand these on.
+            total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return total
 
 
 def describe() -> dict[str, object]:

@@ -95,9 +95,11 @@ class Run:
     def _play_model(self, model: Model, machine: Machine, on_progress: OnProgress) -> None:
         options = self._options
         work = work_of(model)
-        self._record["models"][model.name] = record.of_model(model, work)
         on_progress(f"{model.name}: compiling and measuring it", 0.0)
         ready = prepare(model, options.folder, options.threads, options.tune_seconds)
+        self._record["models"][model.name] = record.of_model(ready, work)
+        when = f"while gearshift measured {model.name}, so that it may plan badly"
+        tables.warn_of(self._console, ready.bystanders, when)
         if "batch" in options.parts:
             sheets = run_model(ready, options.timed, options.seconds, on_progress)
             self._sheets += sheets
@@ -155,13 +157,13 @@ def _parse(arguments: Sequence[str] | None) -> Options:
     _add_names(add, "--models", NAMES, "which models")
     _add_names(add, "--contenders", tuple(each.name for each in TIMED), "who is timed in batches")
     _add_names(add, "--parts", PARTS, "which parts")
-    add("--seconds", type=float, help="per model and protocol (20; quick 8)")
+    add("--seconds", type=float, help="per model and protocol (15; quick 8)")
     add("--tune-seconds", type=float, help="gearshift's measuring, per model (20; quick 5)")
     add("--repetitions", type=int, help="timed starts of each contender (5; quick 2)")
     add("--threads", type=int, default=host.usable_cores(), help="of one run (%(default)s)")
     add("--folder", type=Path, default=Path("build", "bench"), help="for its files (%(default)s)")
     given = parser.parse_args(arguments)
-    seconds, tune_seconds, repetitions = (8.0, 5.0, 2) if given.quick else (20.0, 20.0, 5)
+    seconds, tune_seconds, repetitions = (8.0, 5.0, 2) if given.quick else (15.0, 20.0, 5)
     return Options(
         models=given.models or (("cls", "det") if given.quick else NAMES),
         contenders=given.contenders or tuple(each.name for each in TIMED),

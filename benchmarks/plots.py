@@ -16,7 +16,7 @@ from benchmarks.summary import EVEN
 
 _COLOURS: Final = {"changing": "#1d4ed8", "same": "#d97706"}
 _INK, _FAINT, _LOSS = "#1f2937", "#d1d5db", "#b91c1c"
-_OURS, _THEIRS = "#1d4ed8", "#9ca3af"
+_OURS, _THEIRS = "#1d4ed8", "#6b7280"
 _OUR_NAMES: Final = ("gearshift", "speed", "memory")
 _ALLOWED: Final = 1.3
 """How much more than OpenVINO's dynamic program gearshift may take."""
@@ -106,7 +106,7 @@ def _memory_panel(panel: Any, model: str, starts: Sequence[Starts]) -> None:
     peak = [(each.memory.peak or each.memory.resident) / 1e6 for each in starts]
     panel.barh(names, peak, color=colours, alpha=0.25, height=0.62)
     bars = panel.barh(names, resident, color=colours, height=0.62)
-    panel.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
+    panel.bar_label(bars, fmt="%.0f", label_type="center", color="white", fontsize=8)
     for each in starts:
         if each.contender == OPENVINO.name:
             limit = _ALLOWED * each.memory.resident / 1e6
@@ -127,10 +127,12 @@ def _style() -> Any:
 
 def _panels(count: int, title: str) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    columns = min(count, 3 if count != 4 else 2)
+    columns = min(count, 4 if count > 6 else 3)
     lines = math.ceil(count / columns)
-    figure = Figure(figsize=(0.6 + 4.0 * columns, 0.7 + 2.6 * lines), layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    figure = Figure(figsize=(0.6 + 4.0 * columns, 0.7 + 2.6 * lines), layout=layout)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     grid = figure.subplots(lines, columns, squeeze=False)
     panels = list(grid.flat)

@@ -11,6 +11,7 @@ import numpy as np
 import gearshift
 from benchmarks.contender import Setup
 from benchmarks.contenders import ONNX_RUNTIME
+from benchmarks.host import Bystanders
 from benchmarks.ours import tuner
 from benchmarks.worker import open_workers
 from benchmarks.zoo.catalogue import Model
@@ -31,11 +32,13 @@ class Ready:
         model: which.
         setup: what contenders are given.
         reference: an ``.npz`` file with ONNX Runtime's outputs for all rows.
+        bystanders: share of the machine that other programs took while gearshift measured, 0..1.
     """
 
     model: Model
     setup: Setup
     reference: Path
+    bystanders: float = 0.0
 
 
 def prepare(model: Model, folder: Path, threads: int, tune_seconds: float) -> Ready:
@@ -60,6 +63,7 @@ def prepare(model: Model, folder: Path, threads: int, tune_seconds: float) -> Re
     reference = folder / f"{model.name}-reference.npz"
     with open_workers([ONNX_RUNTIME], setup) as (peer,):
         np.savez(reference, *peer.run(feeds))
+    others = Bystanders()
     with open_workers([tuner(tune_seconds)], setup):
-        pass
-    return Ready(model, setup, reference)
+        bystanders = others.share()
+    return Ready(model, setup, reference, bystanders)

@@ -12,10 +12,9 @@ from typing import Any
 from benchmarks.batch import Cell, Sheet
 from benchmarks.contender import Contender
 from benchmarks.limits import Machine, Work
-from benchmarks.prepare import GEARS
+from benchmarks.prepare import GEARS, Ready
 from benchmarks.starting import Starts
 from benchmarks.summary import summarise
-from benchmarks.zoo.catalogue import Model
 
 
 def about(
@@ -38,9 +37,11 @@ def of_machine(machine: Machine) -> dict[str, Any]:
     return {**asdict(machine), "how": machine.how}
 
 
-def of_model(model: Model, work: Work) -> dict[str, Any]:
-    """What a model is."""
-    return {"made": model.made, "inputs": dict(model.inputs), **asdict(work)}
+def of_model(ready: Ready, work: Work) -> dict[str, Any]:
+    """What a model is, and how quiet the machine was while gearshift measured it."""
+    model = ready.model
+    about_it = {"made": model.made, "inputs": dict(model.inputs), **asdict(work)}
+    return {**about_it, "tuning": {"bystanders": ready.bystanders}}
 
 
 def of_sheets(sheets: Sequence[Sheet]) -> dict[str, Any]:

@@ -95,8 +95,10 @@ def measure(
                 break
             first = turn % len(playing)
             for worker in [*playing[first:], *playing[:first]]:
-                board.add(worker.contender.name, block, worker.seconds(block))
-                time.sleep(worker.contender.cools)
+                contender = worker.contender
+                calls = block if contender.every == 1 else list(dict.fromkeys(block))
+                board.add(contender.name, calls, worker.seconds(calls))
+                time.sleep(contender.cools)
                 elapsed = time.monotonic() - began
                 on_progress(elapsed)
             turn += 1

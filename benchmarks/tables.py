@@ -73,8 +73,7 @@ def print_sheet(console: Console, sheet: Sheet, work: Work, machine: Machine) ->
             _efficiency(cell, work, machine),
         )
     console.print(table)
-    if sheet.bystanders > NOISY:
-        console.print(_warning(sheet.bystanders))
+    warn_of(console, sheet.bystanders, "while this was timed")
 
 
 def _figure(name: str, times: Times) -> Text:
@@ -99,11 +98,11 @@ def _efficiency(cell: Cell, work: Work, machine: Machine) -> str:
     return f"{work.least_seconds(cell.rows, machine) / ours.median:.0%}" if ours else "-"
 
 
-def _warning(bystanders: float) -> Text:
-    return Text(
-        f"other programs took {bystanders:.0%} of the machine meanwhile: not to be quoted",
-        "bold yellow",
-    )
+def warn_of(console: Console, bystanders: float, when: str) -> None:
+    """Says so if other programs took too much of the machine for figures to be quoted."""
+    if bystanders > NOISY:
+        text = f"other programs took {bystanders:.0%} of the machine {when}: not to be quoted"
+        console.print(Text(text, "bold yellow"))
 
 
 def print_summary(console: Console, sheets: Sequence[Sheet]) -> None:

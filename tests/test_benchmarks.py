@@ -31,7 +31,7 @@ from benchmarks.contenders import ONNX_RUNTIME, OPENVINO
 from benchmarks.limits import work_of
 from benchmarks.main import main
 from benchmarks.prepare import COUNTS, Ready
-from benchmarks.rounds import changing_count, measure
+from benchmarks.rounds import changing_count, measure, same_count
 from benchmarks.screen import steps
 from benchmarks.starting import StartError, run_starts
 from benchmarks.worker import WorkerError, open_workers
@@ -86,9 +86,11 @@ def test_workers_run_plan_and_time(ready: Ready) -> None:
         np.testing.assert_allclose(output, [WEIGHTS.sum(axis=0)] * 2, rtol=1e-5)
         assert workers[1].plan(5) == "5 at once"
         board = measure(workers, changing_count([1, 2, 3]), seconds=0.0, least_rounds=4)
+        other = measure(workers, same_count([2], calls=3), seconds=0.0, least_rounds=1)
     assert board.rounds == 4
     assert all(len(board.times("one", rows).samples) == 4 for rows in (1, 2, 3))
     assert all(len(board.times("two", rows).samples) == 2 for rows in (1, 2, 3))
+    assert [len(other.times(name, 2).samples) for name in ("one", "two")] == [3, 1]
 
 
 def test_a_contender_that_fails_is_named(ready: Ready) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 # Where examples and benchmarks are.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from benchmarks import host
 from benchmarks.agreement import TOLERANCE, misfit, worst_misfit
 from benchmarks.batch import Cell, Sheet, ratio_of
 from benchmarks.contender import Feeds, Runner
@@ -207,3 +210,11 @@ def test_bystanders_are_a_share() -> None:
     others = Bystanders()
     sum(range(300_000))  # our own work is not counted
     assert 0.0 <= others.share() <= 1.0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not hand on the time of children")
+def test_children_that_ended_are_ours() -> None:
+    before = host._own_seconds()
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    assert host._own_seconds() - before >= 0.29
