@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gearshift.cli.console import shown
-from gearshift.cli.progress import progress_printer
+from gearshift.cli.progress import progress_printer, share_printer
 from gearshift.cli.screen import print_table
 from models import save_text
 
@@ -95,6 +95,7 @@ WAYS_TO_PRINT = [
     ("main", ("inspect", f"{NAME}.om")),
     ("main", ("inspect", f"{NAME}.om", "--json")),
     ("main", ("run", f"{NAME}.om", "-i", f"{NAME}.npy")),
+    ("main", ("cache",)),
     ("main", ("compile", "--help")),
     ("main", (*COMPILE, "-o", "p")),
     ("atc", ATC),
@@ -213,6 +214,31 @@ def test_numbers_are_never_broken(width: int) -> None:
         assert len(text.splitlines()[0].split()) == 4, "a table with its headings"
     else:
         assert "difference  2.4e-06\n" in text, "one record after the other"
+
+
+def test_numbers_line_up_at_their_right_and_records_leave_nothing_empty() -> None:
+    for width, lines in (
+        (40, ["gear    ms  name", "   1  10.0  a", "  16   2.5"]),
+        (6, ["gear  1", "ms    10.0", "name  a", "", "gear  16", "ms    2.5"]),
+    ):
+        into = io.StringIO()
+        rows = [("1", "10.0", "a"), ("16", "2.5", "")]
+        head = ("gear", "ms", "name")
+        print_table(Console(file=into, width=width), head, rows, ("name",), numbers=head[:2])
+        assert [line.rstrip() for line in into.getvalue().splitlines()] == lines
+
+
+@pytest.mark.parametrize(("term", "escapes"), [("dumb", False), ("xterm", True)])
+def test_shares_on_terminals(term: str, escapes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", term)
+    into = io.StringIO()
+    with share_printer(Console(file=into, force_terminal=True, width=60)) as on_progress:
+        for step in range(1000):
+            on_progress(f"step {step}", step / 999)
+    assert ("\x1b" in into.getvalue()) == escapes
+    assert "step 999" in into.getvalue()
+    if not escapes:
+        assert len(into.getvalue().splitlines()) == 11, "a line for each tenth"
 
 
 @pytest.mark.parametrize(("term", "escapes"), [("dumb", False), ("xterm", True)])

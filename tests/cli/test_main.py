@@ -21,7 +21,7 @@ from gearshift.cli.commands import save_outputs
 from graphs import rapidocr_model
 from models import save_text
 
-COMMANDS = (print, print, print)
+COMMANDS = (print,) * 5
 MODEL = """
 <ir_version: 8, opset_import: ["" : 17]>
 m (float[N, 4] x) => (float[N, 3] y, float[N, 4] ab)
@@ -240,7 +240,8 @@ def test_mistakes(folder: Path, arguments: list[str], status: int, words: str) -
 
 def test_every_help_names_its_options(folder: Path) -> None:
     assert "inspect" in gearshift(folder, "--help").stdout
-    for command, option in (("compile", "--gears"), ("run", "--input"), ("inspect", "--json")):
+    options = {"compile": "--gears", "run": "--tune", "inspect": "--json", "tune": "--embed"}
+    for command, option in {**options, "cache": "--clear"}.items():
         done = gearshift(folder, command, "--help")
         assert done.returncode == 0
         assert option in done.stdout

@@ -17,7 +17,7 @@ from gearshift._version import __version__
 from gearshift.cli.console import write
 from gearshift.engines.registry import ENGINE_NAMES
 from gearshift.errors import InputError, OptionError
-from gearshift.options import PRECISIONS
+from gearshift.options import BUDGETS, PRECISIONS
 from gearshift.tensors import Array
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _UNITS: Final = {
     "mib": 2**20,
     "gib": 2**30,
 }
+_MOST_ROWS: Final = 1000
 _NPY_MAGIC: Final = b"\x93NUMPY"
 _ZIP_MAGIC: Final = b"PK"
 
@@ -54,7 +55,7 @@ def parse(argv: Sequence[str], commands: Sequence[Command]) -> argparse.Namespac
 
     Args:
         argv: the words after the program's name.
-        commands: the functions of compile, run and inspect.
+        commands: the functions of compile, run, inspect, tune and cache.
     """
     parser = _Parser(
         prog="gearshift",
@@ -63,7 +64,13 @@ def parse(argv: Sequence[str], commands: Sequence[Command]) -> argparse.Namespac
     )
     parser.add_argument("--version", action="version", version=f"gearshift {__version__}")
     names = parser.add_subparsers(metavar="COMMAND", required=True)
-    adders = {"compile": _add_compile, "run": _add_run, "inspect": _add_inspect}
+    adders = {
+        "compile": _add_compile,
+        "run": _add_run,
+        "inspect": _add_inspect,
+        "tune": _add_tune,
+        "cache": _add_cache,
+    }
     for (name, add_arguments), function in zip(adders.items(), commands, strict=True):
         summary = (function.__doc__ or "").strip()
         command = names.add_parser(name, help=summary, description=summary)
@@ -187,12 +194,41 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     add("-i", "--input", action="append", required=True, metavar="NAME=FILE.npy", help="an input")
     add("-o", "--output", type=Path, metavar="DIR", help="folder for the outputs, one .npy each")
     add("--gear", type=int, help="run exactly this gear")
-    add("--engine", choices=ENGINE_NAMES[:2], help="engine to run on")
-    add("--threads", type=_positive, help="threads of one run (default: every core)")
+    what = "measure for so long, if it was not measured here yet (default: never)"
+    add("--tune", type=_seconds, default=0.0, metavar="SECONDS", help=what)
+    what = "give each row the same bits however many come with it"
+    add("--batch-invariant", action="store_true", help=what)
+    _add_session(command, "run on")
 
 
 def _add_inspect(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", type=Path, help="the .om file")
+    _add_session(command, "show the costs of")
+
+
+def _add_tune(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("model", type=Path, help="the .om file")
+    what = "about how long to measure (default: $GEARSHIFT_TUNE_SECONDS, or 10)"
+    add("--seconds", type=_seconds, metavar="S", help=what)
+    what = "numbers of rows to show the plans of (default: 1-16, and on to the largest gear)"
+    add("--rows", type=_rows, metavar="1-32,64", help=what)
+    add("--embed", action="store_true", help="put what was measured into the .om file as well")
+    _add_session(command, "measure")
+
+
+def _add_cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--clear", action="store_true", help="remove all of it")
+
+
+def _add_session(command: argparse.ArgumentParser, what_for: str) -> None:
+    """What a session is opened with, which is also what costs depend on."""
+    add = command.add_argument
+    what = f"{what_for} this engine only (default: what is quickest of all)"
+    add("--engine", choices=ENGINE_NAMES[:2], help=what)
+    add("--threads", type=_positive, help="threads of one run (default: every core)")
+    what = f"what programs may take: {', '.join(BUDGETS)}, or such as 200MB (default: balanced)"
+    add("--memory-budget", type=_budget, default=BUDGETS[0], metavar="BUDGET", help=what)
 
 
 def _positive(text: str) -> int:
@@ -201,14 +237,39 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _size(text: str) -> int:
-    """``2GiB``, ``1.5 GB`` or a plain number of bytes."""
+def _size(text: str, words: str = "") -> int:
+    """``2GiB``, ``1.5 GB`` or a plain number of bytes; `words` are what else is allowed."""
     match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)", text)
     unit = _UNITS.get(match[2].lower()) if match else None
     size = int(Decimal(match[1]) * unit) if match and unit else 0
     if size < 1:
         raise argparse.ArgumentTypeError(
-            f"got {text!r}; allowed: bytes, or a number with kB, MB, GB, kiB, MiB or GiB. "
+            f"got {text!r}; allowed: {words}bytes, or a number with kB, MB, GB, kiB, MiB or GiB. "
             "Write for example 2GiB"
         )
     return size
+
+
+def _budget(text: str) -> str | int:
+    return text if text in BUDGETS else _size(text, f"{', '.join(BUDGETS)}, ")
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{0,9})?", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a number of seconds, such as 2.5")
+    return float(text)
+
+
+def _rows(text: str) -> tuple[int, ...]:
+    """``1-32,64``: single numbers and ranges."""
+    rows: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch("([0-9]{1,9})(?:-([0-9]{1,9}))?", part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last or last - first >= _MOST_ROWS:
+            raise argparse.ArgumentTypeError(
+                f"got {text!r}; allowed: numbers of 1 or more and ranges of up to {_MOST_ROWS} of "
+                "them. Write for example 1-32,64"
+            )
+        rows.update(range(first, last + 1))
+    return tuple(sorted(rows))

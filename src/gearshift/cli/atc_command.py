@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +17,7 @@ from gearshift.cli.atc_flags import FLAGS
 from gearshift.cli.atc_inputs import input_shapes
 from gearshift.cli.atc_paths import make_parents
 from gearshift.cli.atc_refusals import notes
+from gearshift.cli.logs import log_on_stderr
 from gearshift.errors import GearshiftError
 from gearshift.gears.parse import parse_batch_sizes
 from gearshift.options import CompileOptions
@@ -65,7 +64,7 @@ def _run(args: Args) -> int:
         return FAILED
     out.write_notes(notes(args))
     try:
-        with _logging(args["log"]):
+        with log_on_stderr(args["log"], "[%(levelname)s] %(name)s: %(message)s"):
             report = _compile(compile_options(args))
     except GearshiftError as error:
         out.write_failure([error])
@@ -111,29 +110,3 @@ def _compile(options: CompileOptions) -> CompileReport:
         report = compile_model(options, on_progress)
     print_report(report)
     return report
-
-
-class _LogOnStderr(logging.Handler):
-    """The standard stream as it is at each line: a progress bar stands in for it for a while."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        console.write(self.format(record), sys.stderr)
-
-
-@contextmanager
-def _logging(level: str) -> Iterator[None]:
-    """Shows the package's log on stderr from that level on, while it lasts; "null" shows none."""
-    logger = logging.getLogger("gearshift")
-    silent = level in ("", "null")
-    handler = logging.NullHandler() if silent else _LogOnStderr()
-    handler.setFormatter(logging.Formatter("[%(levelname)s] %(name)s: %(message)s"))
-    before = logger.level, logger.propagate
-    logger.setLevel(logging.CRITICAL if silent else level.upper())
-    logger.propagate = False  # a handler further up would show every line a second time
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]

@@ -1,4 +1,4 @@
-"""What `gearshift compile`, `gearshift run` and `gearshift inspect` do."""
+"""What the commands of `gearshift` do."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from gearshift.cli.arguments import artifact_path, named_array, parse
 from gearshift.cli.console import write, write_json
+from gearshift.cli.logs import log_on_stderr
 from gearshift.errors import GearshiftError, OptionError, OptionErrors
 from gearshift.options import CompileOptions
 from gearshift.tensors import Array
@@ -28,9 +29,11 @@ def run(argv: Sequence[str] | None) -> int:
     Returns:
         0, or the failing error's exit code.
     """
-    arguments = parse(sys.argv[1:] if argv is None else argv, (_compile, _run, _inspect))
+    commands = (_compile, _run, _inspect, _tune, _cache)
+    arguments = parse(sys.argv[1:] if argv is None else argv, commands)
     try:
-        arguments.command(arguments)
+        with log_on_stderr("warning", "gearshift: %(message)s"):
+            arguments.command(arguments)
     except GearshiftError as error:
         for fault in error.errors if isinstance(error, OptionErrors) else (error,):
             label = f"error {fault.code}" if fault.code else "error"
@@ -77,7 +80,14 @@ def _run(arguments: argparse.Namespace) -> None:
     from gearshift.session import load
 
     given = [named_array(text) for text in arguments.input]
-    with load(arguments.model, engine=arguments.engine, threads=arguments.threads) as model:
+    with load(
+        arguments.model,
+        engine=arguments.engine,
+        threads=arguments.threads,
+        tune=arguments.tune,
+        memory_budget=arguments.memory_budget,
+        batch_invariant=arguments.batch_invariant,
+    ) as model:
         feeds = _by_name("--input", given, [spec.name for spec in model.inputs[:-1]])
         start = time.perf_counter()
         outputs = model.run(feeds, gear=arguments.gear)
@@ -92,18 +102,43 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    """Show what an artifact holds."""
+    """Show what an artifact holds, and what is known of its costs here."""
     from gearshift.artifact.codec import encode
     from gearshift.artifact.reader import Artifact
+    from gearshift.cli.costs_report import print_costs_briefly
     from gearshift.cli.report import print_artifact
+    from gearshift.cli.tuning import known_costs, known_json
 
     with Artifact.open(arguments.model) as artifact:
+        known = known_costs(artifact, arguments)
         if arguments.json:
-            parts = [encode(part) for part in artifact.parts]
-            manifest = encode(artifact.manifest)
-            write_json({"bytes": artifact.size, "parts": parts, "manifest": manifest})
-        else:
-            print_artifact(artifact)
+            write_json(
+                {
+                    "bytes": artifact.size,
+                    "identity": artifact.identity,
+                    "parts": encode(artifact.parts),
+                    "manifest": encode(artifact.manifest),
+                    **known_json(known),
+                }
+            )
+            return
+        print_artifact(artifact, known.facts)
+        if known.costs:
+            print_costs_briefly(known.costs)
+
+
+def _tune(arguments: argparse.Namespace) -> None:
+    """Measure what runs an artifact quickest on this host, and keep it."""
+    from gearshift.cli.tuning import tune
+
+    tune(arguments)
+
+
+def _cache(arguments: argparse.Namespace) -> None:
+    """Show or clear what was measured and built on this host."""
+    from gearshift.cli.cache import show_cache
+
+    show_cache(arguments)
 
 
 def save_outputs(outputs: Mapping[str, Array], folder: Path) -> dict[str, str]:

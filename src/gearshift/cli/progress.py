@@ -1,4 +1,4 @@
-"""Progress of a compile: a bar on a terminal, a line per step in a log."""
+"""Progress: a bar on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -22,7 +23,7 @@ from gearshift.cli.screen import err
 def progress_printer(console: Console | None = None) -> Iterator[Callable[[str, int, int], None]]:
     """Gives the function that a compile reports to. Writes to standard error, out of the way."""
     console = console or err()
-    if not console.is_terminal or console.is_dumb_terminal:  # a bar needs a cursor to move
+    if _is_log(console):
         yield _line_per_step(console)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -39,6 +40,23 @@ def progress_printer(console: Console | None = None) -> Iterator[Callable[[str, 
         yield on_progress
 
 
+@contextmanager
+def share_printer(console: Console | None = None) -> Iterator[Callable[[str, float], None]]:
+    """Gives the function that says what is being done, and how much of everything is done (0-1)."""
+    console = console or err()
+    if _is_log(console):
+        yield _line_per_tenth(console)
+        return
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda step, done: progress.update(task, description=step, completed=done)
+
+
+def _is_log(console: Console) -> bool:
+    return not console.is_terminal or console.is_dumb_terminal  # a bar needs a cursor to move
+
+
 def _line_per_step(console: Console) -> Callable[[str, int, int], None]:
     seen: set[str] = set()
 
@@ -46,5 +64,17 @@ def _line_per_step(console: Console) -> Callable[[str, int, int], None]:
         if step not in seen:
             seen.add(step)
             console.print(f"{step} ...", soft_wrap=True)
+
+    return on_progress
+
+
+def _line_per_tenth(console: Console) -> Callable[[str, float], None]:
+    last = -1
+
+    def on_progress(step: str, done: float) -> None:
+        nonlocal last
+        if int(done * 10) > last:
+            last = int(done * 10)
+            console.print(f"{done:4.0%}  {step} ...", soft_wrap=True)
 
     return on_progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -59,11 +59,10 @@ def print_run(
     out.print(f"{ran}; {seconds * 1000:.1f} ms, building gears included", soft_wrap=True)
 
 
-def print_artifact(artifact: Artifact) -> None:
-    """What an artifact says of itself."""
+def print_artifact(artifact: Artifact, costs: Iterable[tuple[str, str]]) -> None:
+    """What an artifact says of itself, and what is known of its costs."""
     out = screen.out()
-    for name, value in _facts(artifact):
-        out.print(f"{name:10} {shown(value, one_line=True)}", soft_wrap=True)
+    print_facts((*_facts(artifact), *costs))
     out.print()
     tensors = ("tensor", "name", "dtype", "shape", "rows at")
     screen.print_table(out, tensors, list(_tensors(artifact.manifest)), names=("name",))
@@ -72,10 +71,18 @@ def print_artifact(artifact: Artifact) -> None:
     screen.print_table(out, gears, list(_gears(artifact.manifest)), names=("of output",))
 
 
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Lines of a name and what there is of that name."""
+    out = screen.out()
+    for name, value in facts:
+        out.print(f"{name:10} {shown(value, one_line=True)}", soft_wrap=True)
+
+
 def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
     manifest = artifact.manifest
     source = manifest.source
     yield "file", f"{artifact.path} ({decimal(artifact.size)}), by {manifest.producer}"
+    yield "identity", artifact.identity
     yield "source", f"{source.file}, opset {source.opset}, sha256 {source.sha256}"
     yield "exporter", source.producer or "not stated"
     yield "asked for", ", ".join(f"{key}={value}" for key, value in manifest.options)

@@ -47,7 +47,11 @@ def err() -> Screen:
 
 
 def print_table(
-    to: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], names: Collection[str]
+    to: Console,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    names: Collection[str],
+    numbers: Collection[str] = (),
 ) -> None:
     """Prints rows that line up without ruling; where that would break a number, one by one.
 
@@ -56,6 +60,7 @@ def print_table(
         columns: the headings.
         rows: a text per column each.
         names: the columns that hold names, which may be folded; numbers never are.
+        numbers: the columns that hold numbers to be compared, which line up at their right.
     """
     safe = [[shown(cell, one_line=True) for cell in row] for row in rows]
     if _narrowest(columns, safe, names) > to.width:
@@ -63,7 +68,12 @@ def print_table(
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column not in names)
+        table.add_column(
+            column,
+            justify="right" if column in numbers else "left",
+            overflow="fold",
+            no_wrap=column not in names,
+        )
     for row in safe:
         table.add_row(*row)
     to.print(table)
@@ -86,4 +96,5 @@ def _print_records(to: Console, columns: Sequence[str], rows: Sequence[Sequence[
         if index:
             to.print()
         for column, cell in zip(columns, row, strict=True):
-            to.print(f"{column:{width}}  {cell}", soft_wrap=True)
+            if cell:
+                to.print(f"{column:{width}}  {cell}", soft_wrap=True)

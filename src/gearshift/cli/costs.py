@@ -1,0 +1,180 @@
+"""What was measured of an artifact, as the commands show it: programs, plans, and their rivals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from gearshift.artifact.codec import encode
+from gearshift.artifact.reader import Artifact
+from gearshift.errors import OptionError
+from gearshift.gears.build import Measured, Menu, make_menu
+from gearshift.gears.dispatch import Piece, Plan
+from gearshift.opening import gear_set
+from gearshift.options import Budget
+from gearshift.tuning.choose import Chooser
+from gearshift.tuning.explain import Explained, explain
+from gearshift.tuning.table import CostTable
+from gearshift.tuning.weigh import is_open
+
+_ALL_ROWS_UP_TO: Final = 16
+
+
+@dataclass(frozen=True)
+class PlanCost:
+    """How a number of rows runs, and what else could be done with them.
+
+    Attributes:
+        plan: the pieces; its cost is in seconds.
+        dynamic: seconds of the quickest engine's own dynamic batch of just as many rows; None if
+            it was not timed at as many.
+        one_gear: seconds of the quickest single run of a declared gear that has room for them;
+            None if there is none.
+    """
+
+    plan: Plan
+    dynamic: float | None
+    one_gear: float | None
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a cost table comes to under a memory budget.
+
+    Attributes:
+        table: what was measured.
+        budget: what programs may take.
+        limit: the same in bytes; None for any number.
+        nbytes: what the programs used take, with the engines they need.
+        programs: all that were tried, and why each is used or not.
+        plans: for the numbers of rows asked for.
+    """
+
+    table: CostTable
+    budget: Budget | int
+    limit: int | None
+    nbytes: int
+    programs: tuple[Explained, ...]
+    plans: tuple[PlanCost, ...]
+
+
+def view_costs(
+    artifact: Artifact, table: CostTable, budget: Budget | int, rows: Sequence[int]
+) -> Costs:
+    """What the table comes to for that artifact.
+
+    Args:
+        artifact: what was measured.
+        table: what was found.
+        budget: what programs may take.
+        rows: the numbers of rows to plan, as `rows_to_plan` gave them.
+
+    Raises:
+        OptionError: the budget is too small.
+        TableError: the table does not have what the artifact needs.
+    """
+    gears = gear_set(artifact.manifest).sizes
+    exact = not artifact.manifest.proof.separable
+    chooser = Chooser(table, gears, exact)
+    limit = chooser.limit(budget)
+    chosen = chooser.choose(limit)
+    menu = make_menu(chosen)
+    engines = {each.build.engine for each in chosen}
+    return Costs(
+        table=table,
+        budget=budget,
+        limit=None if budget == "speed" else limit,
+        nbytes=sum(each.nbytes for each in chosen) + sum(map(table.engine_nbytes, engines)),
+        programs=explain(table, chosen, budget, gears, exact=exact),
+        plans=tuple(_plan_cost(count, menu, table, gears, exact) for count in rows),
+    )
+
+
+def rows_to_plan(artifact: Artifact, asked: Sequence[int] | None) -> tuple[int, ...]:
+    """The numbers of rows to show, of those asked for, or of all.
+
+    These are 1 to 16, and two for each doubling from there up to the largest gear; of a model whose
+    rows are not independent they are its gears.
+
+    Raises:
+        OptionError: none of those asked for can run.
+    """
+    gears = gear_set(artifact.manifest).sizes
+    if not artifact.manifest.proof.separable:
+        rows = sorted(set(gears).intersection(asked or gears))
+        if not rows:
+            raise OptionError(
+                f"--rows names none that can run: the rows of {artifact.path.name} are not known "
+                f"to be independent. Choose from its gears: {', '.join(map(str, gears))}."
+            )
+        return tuple(rows)
+    return tuple(sorted(set(asked or _spread(max(gears)))))
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan with ``1x8`` for eight pieces of one row in a row."""
+    parts = [_sequence(plan.alone)] if plan.alone else []
+    if plan.lanes:
+        parts.append(f"[{' | '.join(map(_sequence, plan.lanes))}]")
+    return " + ".join(parts)
+
+
+def costs_json(costs: Costs) -> dict[str, object]:
+    """Everything, in what JSON has."""
+    return {
+        "budget": costs.budget,
+        "limit_bytes": costs.limit,
+        "bytes": costs.nbytes,
+        "programs": [encode(program) for program in costs.programs],
+        "plans": [
+            {
+                "rows": each.plan.rows,
+                "plan": str(each.plan),
+                "pieces": encode(each.plan.pieces),
+                "seconds": each.plan.cost,
+                "dynamic_seconds": each.dynamic,
+                "one_gear_seconds": each.one_gear,
+            }
+            for each in costs.plans
+        ],
+        "table": encode(costs.table),
+    }
+
+
+def _spread(largest: int) -> Iterator[int]:
+    yield from range(1, _ALL_ROWS_UP_TO + 1)
+    for power in range(_ALL_ROWS_UP_TO.bit_length(), largest.bit_length() + 1):
+        yield from (rows for rows in (3 << (power - 2), 1 << power) if rows < largest)
+    if largest > _ALL_ROWS_UP_TO:
+        yield largest
+
+
+def _plan_cost(
+    rows: int, menu: Menu, table: CostTable, gears: Sequence[int], exact: bool
+) -> PlanCost:
+    wide = [each for each in table.measured if each.build.lanes == 1]
+    rooms = [gear for gear in gears if gear == rows or (gear > rows and not exact)]
+    return PlanCost(
+        plan=_exactly(rows, menu) if exact else menu.planner.plan(rows),
+        dynamic=_quickest([each for each in wide if is_open(each)], [rows]),
+        one_gear=_quickest(wide, rooms),
+    )
+
+
+def _exactly(rows: int, menu: Menu) -> Plan:
+    return Plan(rows, (Piece(rows, rows),), menu.wide[rows].seconds)
+
+
+def _quickest(measured: Sequence[Measured], rows: Sequence[int]) -> float | None:
+    """Of all that were timed at one of those numbers of rows."""
+    return min(
+        (timing.seconds for each in measured for timing in each.timings if timing.rows in rows),
+        default=None,
+    )
+
+
+def _sequence(pieces: Sequence[Piece]) -> str:
+    runs = [(text, len(list(same))) for text, same in groupby(map(str, pieces))]
+    return " + ".join(text if times == 1 else f"{text}x{times}" for text, times in runs)

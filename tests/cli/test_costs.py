@@ -1,0 +1,416 @@
+"""Measured costs on the command line: `tune`, what `inspect` knows, and the words for both."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gearshift
+from artifacts import null_artifact
+from gearshift.artifact.reader import Artifact
+from gearshift.cli import tuning
+from gearshift.cli.costs import plan_text, rows_to_plan
+from gearshift.cli.main import main
+from gearshift.gears.build import Build
+from gearshift.gears.dispatch import Piece, Plan
+from gearshift.tuning.cache import cache_files, find_table, keep_table
+from gearshift.tuning.embedded import embed_table, embedded_tables
+from gearshift.tuning.table import CostTable, Dropped, EngineBytes, this_host
+from models import save_text
+from tables import fixed, opened, table_of
+
+Printed = pytest.CaptureFixture[str]
+PAIR = ("--threads", "2")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the tests work, with an artifact of gears 1, 2, 4, 8 and a cache of its own."""
+    monkeypatch.setenv("GEARSHIFT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("GEARSHIFT_CACHE_BYTES", raising=False)
+    monkeypatch.chdir(tmp_path)
+    null_artifact(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("gearshift.strategy.tune", "gearshift.cli.tuning.measure"):
+        monkeypatch.setattr(name, lambda *_, **__: pytest.fail("it measures"))
+
+
+def by_hand(**changes: Any) -> CostTable:
+    """A table for two threads of this host on which every plan can be worked out by hand.
+
+    "balanced" allows the two fixed programs beside each other: 1 row 10 ms, 2 x 2 rows 12 ms.
+    """
+    with Artifact.open("null.om") as artifact:
+        identity = artifact.identity
+    table = table_of(
+        [
+            opened({1: 0.02, 2: 0.024, 4: 0.03, 8: 0.06}, 40, engine="null"),
+            fixed(1, 0.010, 10, engine="null"),
+            fixed(2, 0.012, 15, lanes=2, alone=0.011, engine="null"),
+        ],
+        dropped=[Dropped(Build("null", 8), "the engine refused it")],
+        artifact=identity,
+        host=this_host(["null"], 2),
+    )
+    return replace(table, engines=(EngineBytes("null", 5_000_000),), **changes)
+
+
+def run(*words: str) -> int:
+    return main(list(words))
+
+
+def lines(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_inspect_says_how_to_measure(no_measuring: None, capsys: Printed) -> None:
+    os.rename("null.om", "a b.om")
+    assert run("inspect", "a b.om", *PAIR) == 0
+    said = capsys.readouterr()
+    assert "costs      not measured on this host with 2 threads; run: " in said.out
+    assert "gearshift tune 'a b.om' --threads 2\n" in said.out
+    assert not said.err
+    assert run("inspect", "a b.om", *PAIR, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["costs"] is None
+
+
+def test_inspect_shows_what_is_known(no_measuring: None, capsys: Printed) -> None:
+    keep_table(by_hand())
+    assert run("inspect", "null.om", *PAIR) == 0
+    text = capsys.readouterr().out
+    assert "costs      measured 2026-11-22 18:00 UTC, 2 threads, in 10.0 s\n" in text
+    assert "memory     30.0 MB for programs and their engines; balanced allows " in text
+    said = lines(text)
+    assert ["null,", "1", "row", "1", "10.0", "10.0", "10.0", "MB"] in said
+    assert ["null,", "2", "rows", "in", "2", "lanes", "4", "12.0", "3.00", "15.0", "MB"] in said
+    assert not any(line[:3] == ["null,", "any", "rows"] for line in said)
+    for plan in (
+        "1 1 10.0 10.0",
+        "2 2 11.0 5.50",
+        "4 [2 | 2] 12.0 3.00",
+        "8 [2x2 | 2x2] 24.0 3.00",
+    ):
+        assert plan.split() in said
+
+
+def test_inspect_under_another_budget(capsys: Printed) -> None:
+    keep_table(by_hand())
+    assert run("inspect", "null.om", *PAIR, "--memory-budget", "memory") == 0
+    text = capsys.readouterr().out
+    assert ["8", "1x8", "80.0", "10.0"] in lines(text)
+    assert "memory     15.0 MB for programs and their engines; memory allows 15.2 MB\n" in text
+    assert run("inspect", "null.om", *PAIR, "--memory-budget", "16MB") == 0
+    assert "15.0 MB for programs and their engines; allowed are 16.0 MB" in capsys.readouterr().out
+    assert run("inspect", "null.om", *PAIR, "--memory-budget", "1MB") == 1
+    assert "takes 15000000 bytes" in capsys.readouterr().err
+
+
+def test_a_range_of_times_in_one_line(capsys: Printed) -> None:
+    table = by_hand()
+    keep_table(replace(table, measured=table.measured[:1]))
+    assert run("inspect", "null.om", *PAIR) == 0
+    assert ["null,", "any", "rows", "1-8", "20.0-60.0", "7.50-20.0", "40.0", "MB"] in lines(
+        capsys.readouterr().out
+    )
+
+
+def test_inspect_lists_embedded_tables(no_measuring: None, capsys: Printed) -> None:
+    ours = by_hand()
+    other = replace(ours.host, cpu="Other\x1b CPU")
+    embed_table("null.om", ours)
+    embed_table("null.om", replace(ours, host=other, made="2025-01-02T03:04:05+00:00"))
+    assert run("inspect", "null.om", *PAIR) == 0
+    text = capsys.readouterr().out
+    assert "embedded   Other\\x1b CPU, 2 threads, null, 2025-01-02 03:04 UTC\n" in text
+    assert f"{ours.host.cpu}, 2 threads, null, 2026-11-22 18:00 UTC, this host\n" in text
+    assert "costs      measured 2026-11-22" in text, "what is embedded counts as known"
+    assert run("inspect", "null.om", "--json", *PAIR) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [table["host"]["cpu"] for table in said["embedded"]] == ["Other\x1b CPU", ours.host.cpu]
+
+
+def test_inspect_where_no_engine_is(monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
+    def missing(*_: object) -> None:
+        raise gearshift.errors.EngineError("the engine is not installed")
+
+    monkeypatch.setattr(tuning, "known_table", missing)
+    assert run("inspect", "null.om") == 0
+    text = capsys.readouterr().out
+    assert "costs      not known here: the engine is not installed\n" in text
+    assert "gears      1, 2, 4, 8\n" in text
+
+
+def test_a_table_that_lacks_a_gear(capsys: Printed) -> None:
+    null_artifact(Path(), separable=False)
+    table = by_hand()
+    keep_table(replace(table, measured=table.measured[1:2]))
+    assert run("inspect", "null.om", *PAIR) == 0
+    assert "costs      not known here: no program that was measured" in capsys.readouterr().out
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """Puts the table by hand in the place of a measurement; gives the seconds asked for."""
+    asked: list[float | None] = []
+
+    def measure(artifact: object, gears: object, options: object, seconds: float, tell: Any) -> Any:
+        asked.append(seconds)
+        for done in (0.0, 0.04, 0.5, 0.51, 1.0):
+            tell(f"at {done}", done)
+        keep_table(by_hand())
+        return type("Strategy", (), {"table": by_hand()})
+
+    monkeypatch.setattr(tuning, "measure", measure)
+    return asked
+
+
+def test_tune_shows_every_program(
+    measured: list[float | None], folder: Path, capsys: Printed
+) -> None:
+    assert run("tune", "null.om", *PAIR, "--seconds", "2.5") == 0
+    assert measured == [2.5]
+    said = capsys.readouterr()
+    assert said.err.split("\n") == [
+        "  0%  at 0.0 ...", " 50%  at 0.5 ...", "100%  at 1.0 ...", "",
+    ]  # fmt: skip
+    assert "\x1b" not in said.out
+    text = lines(said.out)
+    version = gearshift.__version__
+    for line in (
+        f"null {version} yes 5.0 MB library and network",
+        "any rows no 1 20.0 20.0 40.0 MB never quicker than those used",
+        "4 30.0 7.50",
+        "1 row yes 1 10.0 10.0 10.0 MB without it",
+        "2 rows in 2 lanes yes 4 12.0 3.00 15.0 MB without it",
+        "8 rows no dropped: the engine refused it",
+    ):
+        assert any(row[: len(line.split())] == line.split() for row in text), line
+    (kept,) = (folder / "cache").iterdir()
+    assert ["kept", str(kept)] in text
+
+
+def test_tune_shows_what_plans_win(measured: list[float | None], capsys: Printed) -> None:
+    assert run("tune", "null.om", *PAIR) == 0
+    text = lines(capsys.readouterr().out)
+    for line in (
+        "rows plan ms ms/row dynamic batch one gear",
+        "1 1 10.0 10.0 20.0 (2.00x) 10.0 (1.00x)",
+        "2 2 11.0 5.50 24.0 (2.18x) 24.0 (2.18x)",
+        "3 [2 | 2(1 rows)] 12.0 4.00 - 30.0 (2.50x)",
+        "4 [2 | 2] 12.0 3.00 30.0 (2.50x) 30.0 (2.50x)",
+        "5 1 + [2 | 2] 22.0 4.40 - 60.0 (2.73x)",
+        "8 [2x2 | 2x2] 24.0 3.00 60.0 (2.50x) 60.0 (2.50x)",
+        "16 [2x4 | 2x4] 48.0 3.00 - -",
+    ):
+        assert line.split() in text, line
+
+
+def test_tune_on_the_rows_asked_for(measured: list[float | None], capsys: Printed) -> None:
+    assert run("tune", "null.om", *PAIR, "--rows", "8,1-2, 100", "--json") == 0
+    plans = json.loads(capsys.readouterr().out)["costs"]["plans"]
+    assert [plan["rows"] for plan in plans] == [1, 2, 8, 100]
+    assert plans[2] == {
+        "rows": 8,
+        "plan": "[2 + 2 | 2 + 2]",
+        "pieces": [{"gear": 2, "rows": 2, "lane": lane} for lane in (0, 0, 1, 1)],
+        "seconds": pytest.approx(0.024),
+        "dynamic_seconds": 0.06,
+        "one_gear_seconds": 0.06,
+    }
+    assert plans[3]["one_gear_seconds"] is None
+
+
+def test_tune_can_embed(measured: list[float | None], folder: Path, capsys: Printed) -> None:
+    assert run("tune", "null.om", *PAIR, "--embed") == 0
+    assert "embedded   in null.om\n" in capsys.readouterr().out
+    with Artifact.open("null.om") as artifact:
+        assert embedded_tables(artifact) == (by_hand(),)
+    assert run("tune", "null.om", *PAIR, "--embed", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["embedded"]
+    assert Path(said["kept"]).parent == folder / "cache"
+
+
+def test_nothing_is_measured_that_cannot_be_embedded(
+    no_measuring: None, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert run("tune", "null.om", "--embed") == 1
+    assert "Leave --embed out" in capsys.readouterr().err
+
+
+def test_a_cache_that_cannot_be_written(
+    measured: list[float | None], folder: Path, capsys: Printed
+) -> None:
+    (folder / "cache").write_text("a file where the folder should be")
+    assert run("tune", "null.om", *PAIR) == 0
+    said = capsys.readouterr()
+    assert f"kept       not: {folder / 'cache'} cannot be written\n" in said.out
+    assert f"gearshift: nothing is kept in {folder / 'cache'}" in said.err
+
+
+def test_rows_that_are_not_independent(
+    no_measuring: None, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    null_artifact(Path(), sizes=(8, 2, 4), separable=False)
+    assert run("tune", "null.om", "--rows", "1,3,5-7") == 1
+    assert "Choose from its gears: 8, 2, 4." in capsys.readouterr().err
+    keep_table(by_hand())
+    assert run("inspect", "null.om", *PAIR) == 0
+    text = lines(capsys.readouterr().out)
+    assert ["4", "4", "30.0", "7.50"] in text
+    assert ["8", "8", "60.0", "7.50"] in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--rows", "0"], "got '0'; allowed: numbers of 1 or more"),
+        (["--rows", "5-3"], "got '5-3'; allowed"),
+        (["--rows", "1-9999"], "ranges of up to 1000"),
+        (["--rows", "1;2"], "1-32,64"),
+        (["--seconds", "-1"], "got '-1'; allowed: a number of seconds, such as 2.5"),
+        (["--seconds", "nan"], "got 'nan'; allowed: a number of seconds, such as 2.5"),
+        (["--memory-budget", "fast"], "allowed: balanced, speed, memory, bytes"),
+        (["--memory-budget", "0"], "got '0'; allowed"),
+        (["--engine", "null"], "invalid choice"),
+    ],
+)
+def test_mistakes(no_measuring: None, capsys: Printed, words: list[str], said: str) -> None:
+    assert main(["tune", "null.om", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_real_measuring(folder: Path, capsys: Printed) -> None:
+    assert run("tune", "null.om", *PAIR, "--seconds", "0", "--json") == 0
+    costs = json.loads(capsys.readouterr().out)["costs"]
+    with Artifact.open("null.om") as artifact:
+        table = find_table(artifact.identity, this_host(["null"], 2))
+    assert table is not None
+    tried = {each.build for each in table.measured} | {each.build for each in table.dropped}
+    shown = [Build(**program["build"]) for program in costs["programs"]]
+    assert set(shown) == tried
+    assert len(shown) == len(tried)
+    # A session plans by the very same costs.
+    with gearshift.load("null.om", threads=2) as model:
+        used = {program.build for program in model.memory().programs}
+        for plan in costs["plans"]:
+            assert str(model.plan(plan["rows"])) == plan["plan"]
+            assert model.plan(plan["rows"]).cost == pytest.approx(plan["seconds"])
+    assert used == {Build(**program["build"]) for program in costs["programs"] if program["used"]}
+
+
+def test_a_real_engine(folder: Path, capsys: Printed) -> None:
+    model = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    m (float[N, 4] x) => (float[N, 4] y) { y = Relu (x) }
+    """
+    save_text(model, folder / "m.onnx")
+    assert run("compile", "m.onnx", "-g", "1,2", "--engine", "onnxruntime") == 0
+    assert run("tune", "m.om", "--seconds", "0") == 0
+    said = capsys.readouterr()
+    assert "onnxruntime, any rows" not in said.out, "below its engine its name is left out"
+    assert "  any rows" in said.out
+    assert "0%  opening onnxruntime ..." in said.err
+    assert run("inspect", "m.om") == 0
+    assert "onnxruntime, any rows" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
+def test_ctrl_c_leaves_no_process_behind() -> None:
+    words = ["tune", "null.om", "--seconds", "100"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gearshift.cli.main", *words],
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "timing" in line:
+                break
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children, "each engine is measured in a process of its own"
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert said.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in said
+    assert not any(child.is_running() for child in children)
+    assert not list(cache_files())
+
+
+def test_run_measures_only_if_told(
+    no_measuring: None, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.setenv("GEARSHIFT_TUNE_SECONDS", "5")
+    np.save("x.npy", np.ones((3, 3), np.float32))
+    assert run("run", "null.om", "-i", "x.npy") == 0
+    said = capsys.readouterr()
+    assert "float32  [3, 2]" in said.out
+    assert not said.err
+
+
+def test_run_as_told(capsys: Printed) -> None:
+    np.save("x.npy", np.ones((3, 3), np.float32))
+    assert run("run", "null.om", "-i", "x.npy", "--tune", "0.1", "--memory-budget", "memory") == 0
+    assert "measuring for 0.1 s, once" in capsys.readouterr().err
+    assert [path.suffix for path, _ in cache_files()] == [".costs"]
+    assert run("run", "null.om", "-i", "x.npy", "--tune", "0.1", "--batch-invariant") == 0
+    said = capsys.readouterr()
+    assert not said.err, "it is known now"
+    assert " x 3; " in said.out, "one program, once for each row"
+
+
+@pytest.mark.parametrize(
+    ("largest", "beyond"),
+    [(4, []), (16, []), (17, [17]), (24, [24]), (64, [24, 32, 48, 64]), (70, [24, 32, 48, 64, 70])],
+)  # fmt: skip
+def test_rows_that_are_shown(folder: Path, largest: int, beyond: list[int]) -> None:
+    with Artifact.open(null_artifact(folder, sizes=(2, largest))) as artifact:
+        assert rows_to_plan(artifact, None) == (*range(1, 17), *beyond)
+        assert rows_to_plan(artifact, [5, 1, 5]) == (1, 5)
+
+
+def expanded(text: str) -> list[tuple[str, ...]]:
+    """What a plan's text says runs, in order: by itself, and in each lane."""
+    alone, _, beside = text.partition("[")
+    parts = [alone.removesuffix(" + "), *beside.removesuffix("]").split(" | ")]
+    return [
+        tuple(
+            piece
+            for run in part.split(" + ") if run
+            for piece, _, times in [run.partition("x")]
+            for _ in range(int(times or 1))
+        )
+        for part in parts
+    ]  # fmt: skip
+
+
+@given(
+    st.lists(st.integers(1, 3), max_size=6),
+    st.lists(st.lists(st.integers(1, 3), min_size=1), max_size=3),
+)
+def test_a_short_plan_says_all(alone: list[int], lanes: list[list[int]]) -> None:
+    pieces = [Piece(gear, gear) for gear in alone]
+    for lane, gears in enumerate(lanes):
+        pieces += [Piece(gear, gear - 1 or 1, lane) for gear in gears]
+    plan = Plan(sum(piece.rows for piece in pieces), tuple(pieces), 1.0)
+    full = str(plan) if pieces else ""
+    assert expanded(plan_text(plan)) == expanded(full)
+    assert len(plan_text(plan)) <= len(full)
