@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from networks import MIXED, ROW_SUMS, TWINS, load, weighty, whole
 
+import gearshift
+from gearshift.artifact.reader import Artifact
 from gearshift.engines import memory, openvino
 from gearshift.engines.base import (
     EngineOptions,
@@ -23,10 +26,12 @@ from gearshift.engines.base import (
 from gearshift.engines.memory import give_back_memory
 from gearshift.engines.registry import ENGINE_NAMES, get_engine
 from gearshift.errors import EngineError
+from gearshift.opening import load_network
 from gearshift.staging import stage
 from gearshift.tensors import Array, Shape
 from graphs import program_from_text
 
+HEADER = '<ir_version: 8, opset_import: ["" : 17]>'
 OPTIONS = EngineOptions(threads=2)
 SHAPES: list[Shape] = [(3, 96), (1, 96), (-1, 96)]
 
@@ -153,6 +158,14 @@ def test_a_blob_for_anything_else_is_refused(tmp_path: Path) -> None:
 
 
 @has_blobs
+def test_threads_left_open_are_those_there_are(tmp_path: Path) -> None:
+    network = in_file("openvino", weighty(), tmp_path)
+    named = opened(network, EngineOptions(threads=usable_cores()))
+    blob = made_blob(named.executable({"x": (2, 96)}))
+    opened(network, EngineOptions()).executable({"x": (2, 96)}, 1, blob)
+
+
+@has_blobs
 @pytest.mark.parametrize("size", [0, 10, 500])
 def test_a_blob_that_ends_early_is_an_engine_error(size: int, tmp_path: Path) -> None:
     network = in_file("openvino", weighty(), tmp_path)
@@ -215,3 +228,22 @@ def test_engines_without_blobs_take_no_notice_of_one(engine: str, tmp_path: Path
     x = whole((2, 3))
     (y,) = executable.run([x])
     np.testing.assert_array_equal(y, np.repeat(x.sum(1, keepdims=True), 2, 1))
+
+
+@has_blobs
+def test_blobs_of_an_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened by a relative name, in another process's stead, after the first one was closed."""
+    onnx.save(onnx.parser.parse_model(HEADER + weighty()), tmp_path / "model.onnx")
+    monkeypatch.chdir(tmp_path)
+    gearshift.compile("model.onnx", output="model.om", dynamic_batch_size=[1, 4])
+    first, second = Artifact.open("model.om"), Artifact.open(Path("model.om"))
+    in_memory = Artifact.from_bytes(Path("model.om").read_bytes())
+    compiled = load_network(first, "openvino", 2).executable({"x": (4, 96)}, 2)
+    blob = made_blob(compiled)
+    assert load_network(in_memory, "openvino", 2).executable({"x": (4, 96)}).blob() is None
+    loaded = load_network(second, "openvino", 2)
+    second.close()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    imported = loaded.executable({"x": (4, 96)}, 2, blob)
+    np.testing.assert_array_equal(imported.run([batch(4)]), compiled.run([batch(4)]))

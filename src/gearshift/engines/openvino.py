@@ -82,7 +82,7 @@ class _LoadedIR(LoadedNetwork):
         self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
     ) -> Executable:
         config = self._config(lanes)
-        stamp = self._stamp(shapes, lanes)
+        stamp = self._stamp(shapes, config)
         if blob is not None:
             return self._import(blob, stamp, config)
         can_blob = self._network.file is not None and Path(_DESCRIPTORS).is_dir()
@@ -132,10 +132,10 @@ class _LoadedIR(LoadedNetwork):
             keep_mappings(executable, mappings_like(file.content) - before)
         return executable
 
-    def _stamp(self, shapes: Mapping[str, Shape], lanes: int) -> bytes:
+    def _stamp(self, shapes: Mapping[str, Shape], config: Mapping[str, object]) -> bytes:
         """What a blob begins with, to be told from one that was made for anything else."""
         network = self._network
-        made_for = (ov.__version__, network.pool_start, dict(shapes), lanes, self._options)
+        made_for = (ov.__version__, network.pool_start, sorted(shapes.items()), config)
         digest = hashlib.sha256(repr(made_for).encode())
         digest.update(network.topology)
         return digest.digest()
