@@ -20,35 +20,50 @@ from gearshift.errors import GearshiftError
 
 if TYPE_CHECKING:
     from gearshift.compiler import CompileReport, compile  # noqa: A004
+    from gearshift.gears.build import Build, Measured, Timing
     from gearshift.gears.dispatch import Piece, Plan
+    from gearshift.memory import MemoryReport, ProgramMemory
     from gearshift.session import Session, load
     from gearshift.stats import GearStats, Stats
     from gearshift.tensors import DType, TensorSpec
+    from gearshift.tuning.table import CostTable
 
 __all__ = [
+    "Build",
     "CompileReport",
+    "CostTable",
     "DType",
     "GearStats",
     "GearshiftError",
+    "Measured",
+    "MemoryReport",
     "Piece",
     "Plan",
+    "ProgramMemory",
     "Session",
     "Stats",
     "TensorSpec",
+    "Timing",
     "__version__",
     "compile",
     "load",
 ]
 
 _HOMES = {
+    "Build": "gearshift.gears.build",
     "CompileReport": "gearshift.compiler",
+    "CostTable": "gearshift.tuning.table",
     "DType": "gearshift.tensors",
     "GearStats": "gearshift.stats",
+    "Measured": "gearshift.gears.build",
+    "MemoryReport": "gearshift.memory",
     "Piece": "gearshift.gears.dispatch",
     "Plan": "gearshift.gears.dispatch",
+    "ProgramMemory": "gearshift.memory",
     "Session": "gearshift.session",
     "Stats": "gearshift.stats",
     "TensorSpec": "gearshift.tensors",
+    "Timing": "gearshift.gears.build",
     "compile": "gearshift.compiler",
     "load": "gearshift.session",
 }
