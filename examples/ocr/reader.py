@@ -79,17 +79,27 @@ class Reader:
 
 
 @contextmanager
-def open_reader(models: OcrModels, threads: int, characters: Sequence[str]) -> Iterator[Reader]:
-    """The pipeline over the compiled models that lie beside the ONNX files."""
+def open_reader(
+    models: OcrModels, threads: int, characters: Sequence[str], measure: float
+) -> Iterator[Reader]:
+    """The pipeline over the compiled models that lie beside the ONNX files.
+
+    Args:
+        models: the ONNX files.
+        threads: of one run.
+        characters: what the recogniser's classes mean.
+        measure: seconds to find out what runs the recogniser best, unless it is known; 0 for none.
+    """
     with ExitStack() as stack:
-        detector, classifier, recogniser = (
-            stack.enter_context(
-                gearshift.load(path.with_suffix(".om"), threads=threads, preload=True)
-            )
-            for path in (models.detector, models.classifier, models.recogniser)
-        )
-        recogniser.tune(seconds=1.0)
-        yield Reader(detector, classifier, recogniser, characters)
+
+        def opened(model: Path, tune: float) -> gearshift.Session:
+            path = model.with_suffix(".om")
+            session = gearshift.load(path, threads=threads, tune=tune, preload=True)
+            return stack.enter_context(session)
+
+        # Only the recogniser is measured, so that the demo stays short.
+        detector, classifier = opened(models.detector, 0), opened(models.classifier, 0)
+        yield Reader(detector, classifier, opened(models.recogniser, measure), characters)
 
 
 def save_picture(path: Path, page: Pixels, reading: Reading) -> None:

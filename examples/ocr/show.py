@@ -54,6 +54,11 @@ class Show:
             f"{report.seconds:.1f} s"
         )
 
+    def programs(self, memory: gearshift.MemoryReport) -> None:
+        """What a session runs on, in one line."""
+        programs = "; ".join(str(program.build) for program in memory.programs)
+        self.line(f"recogniser: {programs} ({memory.total / 1e6:.0f} MB)")
+
     def reading(self, number: int, page: Page, reading: Reading) -> None:
         """The text of one page beside what was drawn on it."""
         turned = ", fed upside down (and turned)" if reading.upside_down else ""
