@@ -48,8 +48,8 @@ def print_sheet(console: Console, sheet: Sheet, work: Work, machine: Machine) ->
     """Medians in ms with half the quartile distance; the ratio; how near the machine's limit."""
     names = list(sheet.cells[0].times)
     table = Table(
-        title=f"{sheet.model}, {sheet.protocol} number of rows: median ms, {sheet.rounds} rounds; "
-        f"a row is {work.flops / 1e9:.2f} GFLOP, at least "
+        title=f"{sheet.model}, {sheet.protocol} number of rows: median ms, {sheet.rounds} "
+        f"round{'s' * (sheet.rounds != 1)}; a row is {work.flops / 1e9:.2f} GFLOP, at least "
         f"{work.least_seconds(1, machine) * 1e3:.2f} ms; weights {work.weight_bytes / 1e6:.1f} MB, "
         f"from memory {work.weight_seconds(machine) * 1e3:.2f} ms",
         title_justify="left",
