@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import gearshift
+from gearshift.engines.base import usable_cores
+from gearshift.options import Budget
 from gearshift.tensors import Array, Shape
 from graphs import rapidocr_model
 from models import detector, run_onnxruntime
@@ -97,3 +99,47 @@ def test_nan_in_one_row_stays_there(compiled: Compiled) -> None:
             np.testing.assert_array_equal(
                 np.delete(after[name], 2, axis=0), np.delete(output, 2, axis=0)
             )
+
+
+@pytest.fixture(scope="module")
+def tuned(compiled: Compiled, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compiled]:
+    """The same, measured in the least time that there is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEARSHIFT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        with gearshift.load(compiled.artifact) as model:
+            table = model.tune(seconds=0)
+        assert {each.build.engine for each in table.measured} == {"openvino", "onnxruntime"}
+        assert max(each.build.lanes for each in table.measured) == (2 if usable_cores() > 1 else 1)
+        yield compiled
+
+
+@pytest.mark.parametrize("budget", ["balanced", "speed", "memory"])
+def test_every_number_of_rows_on_measured_plans(tuned: Compiled, budget: Budget) -> None:
+    with gearshift.load(tuned.artifact, memory_budget=budget, preload=True) as model:
+        assert model.memory().measured
+        for rows in range(ROWS):
+            outputs = model.run({name: feed[:rows] for name, feed in tuned.feeds.items()})
+            for name, expected in tuned.expected.items():
+                np.testing.assert_allclose(
+                    outputs[name], expected[:rows], atol=TOLERANCE, rtol=0, err_msg=f"{rows} rows"
+                )
+
+
+@pytest.mark.parametrize("measured", [True, False])
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_company_changes_no_bit_of_a_batch_invariant_row(
+    tuned: Compiled, engine: str, measured: bool
+) -> None:
+    costs = None if measured else dict.fromkeys((1, 2, 4, 8), 1.0)
+    with gearshift.load(
+        tuned.artifact, engine=engine, costs=costs, batch_invariant=True, tune=0
+    ) as model:
+        alone = [
+            model.run({name: feed[row : row + 1] for name, feed in tuned.feeds.items()})
+            for row in range(ROWS)
+        ]
+        for rows in (2, 3, 8, ROWS):
+            together = model.run({name: feed[:rows] for name, feed in tuned.feeds.items()})
+            for name, array in together.items():
+                for row in range(rows):
+                    np.testing.assert_array_equal(array[row], alone[row][name][0])

@@ -52,12 +52,14 @@ class Executor:
     def _run_pieces(self, call: _Call, pieces: Sequence[Piece], number: int, start: int) -> None:
         """Pieces one after the other; the first is that number of its plan, at row `start`."""
         for piece in pieces:
-            executable = self.programs.get(call.menu.build(piece))
+            build = call.menu.build(piece)
+            executable = self.programs.get(build)
             feeds = cut(self.inputs, call.feeds, start, piece)
             targets = call.results.targets(start, piece)
             began = time.perf_counter()
             made = executable.run(feeds, targets)
             self.stats.count_piece(piece, time.perf_counter() - began)
+            self.programs.ran(build)
             call.results.add(number, start, piece, made)
             number += 1
             start += piece.rows

@@ -36,6 +36,7 @@ class Programs:
         self._built: dict[Build, Executable] = {}  # least recently used first, if there is a limit
         self._nbytes: Mapping[Build, int] = {}
         self._find_blob: FindBlob = lambda build: None
+        self._unused: set[Build] = set()
         self._wanted: set[Build] = set()
         self._failed: dict[Build, EngineError] = {}
         self._building = threading.Lock()  # one at a time: a compilation takes every core
@@ -80,6 +81,12 @@ class Programs:
                 self._built[build] = self._built.pop(build, found)  # now the last to be evicted
         return found
 
+    def ran(self, build: Build) -> None:
+        """Told after each run: an engine that repacks weights in the first leaves memory behind."""
+        if build in self._unused:
+            self._unused.discard(build)
+            give_back_memory(self._artifact.pool)
+
     def want(self, builds: Iterable[Build]) -> None:
         """Builds them in the background. One that fails is logged, and not tried again."""
         for build in builds:
@@ -123,6 +130,7 @@ class Programs:
                 return self._built[build]
             self._make_room(build)
             executable = self._make(build)
+            self._unused.add(build)
             with self._changing:
                 if build in self._nbytes:  # else it is for a call that began before others came
                     self._built[build] = executable
