@@ -28,6 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(command: list[str] | str, folder: Path) -> str:
     environment = {
         **os.environ,
+        "GEARSHIFT_CACHE_DIR": str(folder / "cache"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     done = subprocess.run(
@@ -49,13 +50,19 @@ def test_every_block_in_order(folder: Path) -> None:
             ran.append(run([sys.executable, "-c", text], folder))
         elif language == "bash" and not text.startswith("make"):
             ran += [run(line, folder) for line in text.splitlines()]
-    assert len(ran) == 5
-    compiled, by_atc, python, inspected, as_json = ran
+    assert len(ran) == 9
+    compiled, by_atc, python, tuned, budget, cache, sessions, inspected, as_json = ran
     assert "rows are independent (proved)" in compiled
     assert "ATC run success" in by_atc
     assert "8 + 4 + 1" in python
     assert "(13, 40, 18710)" in python
+    assert "one gear" in tuned
+    assert "speed allows any number" in budget
+    assert str(folder / "cache") in cache
+    assert "measured=True" in sessions
+    assert "same bits: True" in sessions
     assert "engine     openvino" in inspected
+    assert "costs      measured" in inspected
     assert '"verdict": "proved"' in as_json
     assert (folder / "rec.om").exists()
 

@@ -1,0 +1,50 @@
+"""docs/tuning.md and the README name the defaults and variables that the code has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gearshift.options import BUDGETS
+from gearshift.tuning import choose, embedded, weigh
+from gearshift.tuning.cache import DEFAULT_BYTES
+from gearshift.tuning.tuner import DEFAULT_SECONDS, MIN_ROUNDS
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "tuning.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+SOURCES = [path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py")]
+
+
+@pytest.mark.parametrize("text", [PAGE, README], ids=["page", "readme"])
+def test_every_variable_is_named(text: str) -> None:
+    read = {name for source in SOURCES for name in re.findall(r"environ.*?(GEARSHIFT_\w+)", source)}
+    assert len(read) == 3
+    assert read == set(re.findall(r"GEARSHIFT_\w+", text))
+    assert f"(default: {DEFAULT_SECONDS:g})" in text
+    assert f"(default: {DEFAULT_BYTES})" in text
+
+
+def test_the_numbers_of_the_page() -> None:
+    words = " ".join(PAGE.split())
+    assert (DEFAULT_SECONDS, MIN_ROUNDS) == (10, 3), "written out: ten, three"
+    assert choose._BALANCED == 1.2, "written out: a fifth more"
+    assert f"or {choose._SMALL_CHANGE >> 20} MiB more" in words
+    assert f"more than {100 * choose.NOISE:g} % of that" in words
+    assert f"more than {100 * weigh._WORST_MAY_LOSE:g} % at any" in words
+    assert f"spread out beyond {weigh._FEW}" in words
+    assert f"up to {embedded.MAX_TABLES} hosts" in words
+    assert all(f'`"{budget}"`' in words for budget in BUDGETS)
+
+
+def test_the_commands_of_the_page_are_read() -> None:
+    from gearshift.cli.arguments import parse
+
+    (block,) = re.findall(r"^```bash\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    lines = [line.partition("#")[0].split() for line in block.splitlines()]
+    assert len(lines) == 5
+    for program, *words in lines:
+        assert program == "gearshift"
+        parse(words, (print,) * 5)
