@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -88,19 +88,24 @@ def measure(
 
     Raises:
         EngineError: no engine could be measured.
+        OptionError: the budget allows nothing of what was measured, which is kept all the same.
     """
     if seconds is None:
         seconds = tuning_seconds(options.tune) or DEFAULT_SECONDS
+
+    def wanted(table: CostTable) -> Iterable[Build]:
+        keep_table(table)  # first: a budget that allows nothing loses no measurement
+        return _measured(artifact, gears, options, table).nbytes
+
     table = tune(
         artifact,
         engines=engines_for(artifact, options.engine),
         threads=_threads(options),
         seconds=seconds,
         on_progress=on_progress,
-        wanted=lambda table: _measured(artifact, gears, options, table).nbytes,
+        wanted=wanted,
         keep_blob=keep_blob,
     )
-    keep_table(table)
     return _measured(artifact, gears, options, table)
 
 

@@ -265,6 +265,21 @@ def test_a_cache_that_cannot_be_written(
     assert f"gearshift: nothing is kept in {folder / 'cache'}" in said.err
 
 
+def test_a_budget_that_allows_nothing_loses_no_measurement(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    def measured(*_: object, wanted: Any, **__: object) -> CostTable:
+        table = by_hand()
+        list(wanted(table))
+        return table
+
+    monkeypatch.setattr("gearshift.strategy.tune", measured)
+    assert run("tune", "null.om", *PAIR, "--memory-budget", "1kB") == 1
+    assert "takes 15000000 bytes" in capsys.readouterr().err
+    assert run("inspect", "null.om", *PAIR) == 0
+    assert "costs      measured 2026-11-22" in capsys.readouterr().out
+
+
 def test_rows_that_are_not_independent(
     no_measuring: None, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
