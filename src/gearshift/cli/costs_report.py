@@ -31,6 +31,9 @@ def print_costs(costs: Costs) -> None:
         names=("why",),
         numbers=("rows", "ms", "ms/row", "memory"),
     )
+    for program in costs.programs:
+        if not program.milliseconds:
+            out.print(f"{program.build}: {program.reason}")
     out.print()
     screen.print_table(
         out,
@@ -101,9 +104,10 @@ def when(made: str) -> str:
 def _programs(costs: Costs) -> Iterator[tuple[str, ...]]:
     """A line for each engine; below it one for each program and number of rows timed."""
     table = costs.table
+    ran = [program for program in costs.programs if program.milliseconds]
     versions = {each.name: each.version for each in table.host.engines}
-    for engine in dict.fromkeys(program.build.engine for program in costs.programs):
-        mine = [program for program in costs.programs if program.build.engine == engine]
+    for engine in dict.fromkeys(program.build.engine for program in ran):
+        mine = [program for program in ran if program.build.engine == engine]
         used = _yes_or_no(any(program.used for program in mine))
         memory = decimal(table.engine_nbytes(engine))
         yield f"{engine} {versions[engine]}", used, "", "", "", memory, "library and network"
@@ -116,8 +120,6 @@ def _programs(costs: Costs) -> Iterator[tuple[str, ...]]:
 
 def _lines(program: Explained, label: str) -> Iterator[tuple[str, tuple[str, str, str], str]]:
     """Label, rows with times, and memory; label and memory are empty from the second line on."""
-    if not program.milliseconds:
-        yield label, ("", "", ""), ""
     memory = decimal(program.nbytes)
     for rows, taken in program.milliseconds:
         at_once = rows * program.build.lanes
