@@ -14,17 +14,13 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import gearshift
 from artifacts import null_artifact
 from gearshift.artifact.reader import Artifact
 from gearshift.cli import tuning
-from gearshift.cli.costs import plan_text, rows_to_plan
 from gearshift.cli.main import main
 from gearshift.gears.build import Build
-from gearshift.gears.dispatch import Piece, Plan
 from gearshift.tuning.cache import cache_files, find_table, keep_table
 from gearshift.tuning.embedded import embed_table, embedded_tables
 from gearshift.tuning.table import CostTable, Dropped, EngineBytes, this_host
@@ -390,42 +386,3 @@ def test_run_as_told(capsys: Printed) -> None:
     said = capsys.readouterr()
     assert not said.err, "it is known now"
     assert " x 3; " in said.out, "one program, once for each row"
-
-
-@pytest.mark.parametrize(
-    ("largest", "beyond"),
-    [(4, []), (16, []), (17, [17]), (24, [24]), (64, [24, 32, 48, 64]), (70, [24, 32, 48, 64, 70])],
-)  # fmt: skip
-def test_rows_that_are_shown(folder: Path, largest: int, beyond: list[int]) -> None:
-    with Artifact.open(null_artifact(folder, sizes=(2, largest))) as artifact:
-        assert rows_to_plan(artifact, None) == (*range(1, 17), *beyond)
-        assert rows_to_plan(artifact, [5, 1, 5]) == (1, 5)
-
-
-def expanded(text: str) -> list[tuple[str, ...]]:
-    """What a plan's text says runs, in order: by itself, and in each lane."""
-    alone, _, beside = text.partition("[")
-    parts = [alone.removesuffix(" + "), *beside.removesuffix("]").split(" | ")]
-    return [
-        tuple(
-            piece
-            for run in part.split(" + ") if run
-            for piece, _, times in [run.partition("x")]
-            for _ in range(int(times or 1))
-        )
-        for part in parts
-    ]  # fmt: skip
-
-
-@given(
-    st.lists(st.integers(1, 3), max_size=6),
-    st.lists(st.lists(st.integers(1, 3), min_size=1), max_size=3),
-)
-def test_a_short_plan_says_all(alone: list[int], lanes: list[list[int]]) -> None:
-    pieces = [Piece(gear, gear) for gear in alone]
-    for lane, gears in enumerate(lanes):
-        pieces += [Piece(gear, gear - 1 or 1, lane) for gear in gears]
-    plan = Plan(sum(piece.rows for piece in pieces), tuple(pieces), 1.0)
-    full = str(plan) if pieces else ""
-    assert expanded(plan_text(plan)) == expanded(full)
-    assert len(plan_text(plan)) <= len(full)
