@@ -16,7 +16,7 @@ from artifacts import null_artifact
 from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, OptionError
 from gearshift.gears.build import OPEN, Build
-from gearshift.tuning.candidates import candidate_builds, candidate_rows
+from gearshift.tuning.candidates import candidate_builds, candidate_rows, candidate_sizes
 from gearshift.tuning.table import CostTable, read_table, table_bytes, this_host
 from gearshift.tuning.tuner import tune
 from models import save_text
@@ -87,7 +87,7 @@ def check_whole(table: CostTable, expected: dict[Build, tuple[int, ...]]) -> Non
 
 def test_a_null_network_is_measured(null: Artifact) -> None:
     table = tune(null, engines=["null"], threads=2, seconds=0)
-    sizes = (1, 2, 4, 8)
+    sizes = candidate_sizes((1, 2, 4, 8), True)
     builds = candidate_builds("null", True, sizes, 2, True)
     check_whole(table, {build: candidate_rows(build, sizes) for build in builds})
     assert table.artifact == null.identity
@@ -111,7 +111,7 @@ def test_coupled_rows_are_measured_at_the_gears_alone(tmp_path: Path) -> None:
 
 def test_two_engines_are_measured_side_by_side(real: Artifact) -> None:
     table = tune(real, engines=["openvino", "onnxruntime", "openvino"], threads=2, seconds=0)
-    sizes = (1, 2, 3)
+    sizes = candidate_sizes((2, 3), True)
     builds = (
         *candidate_builds("openvino", True, sizes, 2, True),
         *candidate_builds("onnxruntime", False, sizes, 2, True),
