@@ -24,16 +24,7 @@ def best_cost(costs: Costs, rows: int) -> float:
 
     A plan has one number of lanes, as a session does.
     """
-    wide = _quickest(costs, 1)
-    if not wide:
-        return math.inf
-    counts = {candidate.lanes for candidate in costs}
-    return min(
-        Planner(wide, _quickest(costs, lanes), lanes).plan(rows).cost
-        if lanes > 1
-        else Planner(wide).plan(rows).cost
-        for lanes in counts
-    )
+    return min(_best_cost(costs, rows, lanes) for lanes in _lane_counts(costs))
 
 
 def unpromising(build: Build, costs: Costs) -> str | None:
@@ -70,17 +61,34 @@ def next_smaller(build: Build, costs: Costs) -> list[Candidate]:
 def hopeless(candidate: Candidate, costs: Costs, quicker: float) -> bool:
     """Whether it would be in no plan even if it took so much less, 0.25 for a quarter.
 
-    It would be in none if the other candidates run as many rows for no more: they could take its
-    place in any plan.
+    It would be in none if the other candidates of any session that has it, each with its number of
+    lanes, run as many rows for no more: they could take its place in any plan.
     """
+    if candidate not in costs:
+        return False
     others = {other: cost for other, cost in costs.items() if other != candidate}
-    cost = costs.get(candidate, 0.0)  # not timed yet: there is every hope
-    return cost * (1 - quicker) >= best_cost(others, candidate.rows * candidate.lanes)
+    counts = _lane_counts(costs) if candidate.lanes == 1 else {candidate.lanes}
+    rows = candidate.rows * candidate.lanes
+    cost = costs[candidate] * (1 - quicker)
+    return all(cost >= _best_cost(others, rows, lanes) for lanes in counts)
 
 
 def _ratio_to_smaller(candidate: Candidate, costs: Costs) -> float:
     smaller = {other: cost for other, cost in costs.items() if other.rows < candidate.rows}
     return costs[candidate] / best_cost(smaller, candidate.rows * candidate.lanes)
+
+
+def _lane_counts(costs: Costs) -> set[int]:
+    """The numbers of lanes that sessions may have."""
+    return {candidate.lanes for candidate in costs if candidate.lanes > 1} or {1}
+
+
+def _best_cost(costs: Costs, rows: int, lanes: int) -> float:
+    wide = _quickest(costs, 1)
+    if not wide:
+        return math.inf
+    side = _quickest(costs, lanes) if lanes > 1 else None
+    return Planner(wide, side, lanes).plan(rows).cost
 
 
 def _quickest(costs: Costs, lanes: int) -> dict[int, float]:
