@@ -51,6 +51,8 @@ from gearshift.tuning.messages import (
 )
 from gearshift.verify.equivalence import TOLERANCES
 
+_ONCE: Final = 0.03
+"""Seconds beyond which one execution is enough: what was in the caches before no longer tells."""
 _LONG: Final = 0.1
 """Seconds. Of an execution that takes longer, what a switch costs is too little to be averaged."""
 _GLANCES: Final = 3
@@ -173,7 +175,7 @@ class Probe:
         return self._executor.run(Plan(rows * len(pieces), pieces, 0.0), menu, self._feeds)
 
     def _is_long(self, candidate: Candidate) -> bool:
-        return self._row_seconds[candidate.build] * candidate.rows > _LONG
+        return self._row_seconds[candidate.build] * candidate.rows > _ONCE
 
     def _hold(self, builds: Sequence[Build]) -> None:
         """Those may be built and stay; others are let go of."""

@@ -174,7 +174,7 @@ class _Engine:
     def costs(self) -> dict[Candidate, float]:
         """Seconds of each candidate that ran so far."""
         return self._first | {
-            candidate: float(np.quantile(samples, _QUANTILE))
+            candidate: float(np.quantile(samples, _QUANTILE, method="lower"))
             for candidate, samples in self._samples.items()
         }
 
