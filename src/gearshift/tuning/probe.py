@@ -52,9 +52,9 @@ from gearshift.tuning.messages import (
 from gearshift.verify.equivalence import TOLERANCES
 
 _ONCE: Final = 0.03
-"""Seconds beyond which one execution is enough: what was in the caches before no longer tells."""
-_LONG: Final = 0.1
 """Seconds. Of an execution that takes longer, what a switch costs is too little to be averaged."""
+_LONG: Final = 0.1
+"""Seconds that glances at one build may take together."""
 _GLANCES: Final = 3
 """A quick execution is glanced at so many times: builds are ruled out by what is seen."""
 _ROOM: Final = 2
