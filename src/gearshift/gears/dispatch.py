@@ -9,6 +9,9 @@ Where k lanes run side by side, they share out m of the rows evenly and the long
 counts; the other rows run before that with the machine to themselves:
 
     plan(n) = min over m of  f_wide(n - m) + f_lane(ceil(m / k)).
+
+Every lane runs the same gears in the same order, the last one padded if need be: side by side, two
+executions of one program measured quicker than two programs, and costs are of the former.
 """
 
 from __future__ import annotations
@@ -149,11 +152,13 @@ class Planner:
         wide = self._wide.gears(rest - in_lanes)
         extra_wide = [] if self._side_is_steady else [self._unit] * units
         extra_side = [self._unit // self._lanes] * units if self._side_is_steady else []
-        pieces = _pieces(extra_wide + wide, rows - in_lanes - len(extra_side) * self._unit, None)
-        for lane in range(self._lanes if in_lanes or extra_side else 0):
-            share = in_lanes // self._lanes + (lane < in_lanes % self._lanes)
-            gears = extra_side + (self._side.gears(share) if self._side else [])
-            pieces += _pieces(gears, sum(extra_side) + share, lane)
+        in_lanes += len(extra_side) * self._unit
+        pieces = _pieces(extra_wide + wide, rows - in_lanes, None)
+        if self._side is not None and in_lanes:
+            share = -(-in_lanes // self._lanes)
+            gears = extra_side + self._side.gears(share - sum(extra_side))
+            for lane, first in enumerate(range(0, in_lanes, share)):
+                pieces += _pieces(gears, min(share, in_lanes - first), lane)
         return Plan(rows=rows, pieces=tuple(pieces), cost=cost + units * self._unit_cost)
 
     def _share(self, rows: int) -> tuple[int, float]:
@@ -226,8 +231,9 @@ def _pieces(gears: list[int], rows: int, lane: int | None) -> list[Piece]:
     """Those gears over that many rows, largest first, so that padding falls on the smallest."""
     pieces = []
     for gear in sorted(gears, reverse=True):
-        pieces.append(Piece(gear, min(gear, rows), lane))
-        rows -= pieces[-1].rows
+        if rows > 0:
+            pieces.append(Piece(gear, min(gear, rows), lane))
+            rows -= gear
     return pieces
 
 
