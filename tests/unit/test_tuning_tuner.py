@@ -89,7 +89,7 @@ def test_a_null_network_is_measured(null: Artifact) -> None:
     table = tune(null, engines=["null"], threads=2, seconds=0)
     sizes = candidate_sizes((1, 2, 4, 8), True)
     builds = candidate_builds("null", True, sizes, 2, True)
-    check_whole(table, {build: candidate_rows(build, sizes) for build in builds})
+    check_whole(table, {build: candidate_rows(build, sizes, True) for build in builds})
     assert table.artifact == null.identity
     assert table.host == this_host(["null"], 2)
     assert table.precision == "f32"
@@ -116,7 +116,7 @@ def test_two_engines_are_measured_side_by_side(real: Artifact) -> None:
         *candidate_builds("openvino", True, sizes, 2, True),
         *candidate_builds("onnxruntime", False, sizes, 2, True),
     )
-    check_whole(table, {build: candidate_rows(build, sizes) for build in builds})
+    check_whole(table, {build: candidate_rows(build, sizes, True) for build in builds})
     assert not table.dropped
     assert {each.engine for each in table.engines} == {"openvino", "onnxruntime"}
     assert min(each.nbytes for each in table.engines) > 1_000_000  # a library weighs that much

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from gearshift.gears.build import OPEN, Build
+
+_EVERY_UP_TO: Final = 16
 
 
 def candidate_sizes(gears: Iterable[int], separable: bool) -> tuple[int, ...]:
@@ -54,9 +57,16 @@ def candidate_builds(
     )
 
 
-def candidate_rows(build: Build, sizes: Sequence[int]) -> tuple[int, ...]:
-    """Numbers of rows at which to time a build, ascending."""
-    return _sizes_for(build.lanes, sizes) if build.rows == OPEN else (build.rows,)
+def candidate_rows(build: Build, sizes: Sequence[int], separable: bool) -> tuple[int, ...]:
+    """Numbers of rows at which to time a build, ascending.
+
+    An open build has the machine to itself at every number of rows up to 16: it alone can run those
+    between the sizes in one go, and beyond 16 a row more or less is little of the whole.
+    """
+    if build.rows != OPEN:
+        return (build.rows,)
+    between = range(1, min(max(sizes), _EVERY_UP_TO)) if separable and build.lanes == 1 else ()
+    return _sizes_for(build.lanes, sorted({*sizes, *between}))
 
 
 def _is_worth_trying(rows: int, lanes: int, fixed_programs: bool, sizes: Sequence[int]) -> bool:

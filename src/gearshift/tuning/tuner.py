@@ -127,11 +127,13 @@ class _Watch:
 class _Engine:
     """One engine's child, its builds, and what was measured of them."""
 
-    def __init__(self, child: Child, builds: Sequence[Build], sizes: Sequence[int]) -> None:
+    def __init__(
+        self, child: Child, builds: Sequence[Build], sizes: Sequence[int], separable: bool
+    ) -> None:
         self.child = child
         self.builds = builds
         self.dropped: dict[Build, str] = {}
-        self._rows = {build: candidate_rows(build, sizes) for build in builds}
+        self._rows = {build: candidate_rows(build, sizes, separable) for build in builds}
         self._nbytes: dict[Build, int] = {}
         self._first: dict[Candidate, float] = {}  # how long each took when it was made
         self._samples: dict[Candidate, list[float]] = {}
@@ -220,7 +222,7 @@ class _Tuning:
             child = self._children.enter_context(Child(self._artifact, name, self._threads))
             fixed = child.opened.fixed_programs
             builds = candidate_builds(name, fixed, self._sizes, self._threads, self._separable)
-            engine = self._engines[name] = _Engine(child, builds, self._sizes)
+            engine = self._engines[name] = _Engine(child, builds, self._sizes, self._separable)
             for number, build in enumerate(builds):
                 done = begin + share * number / len(builds)
                 self._watch.tell(f"building {build}", done * _BUILDING)
