@@ -38,7 +38,7 @@ class Programs:
         self._find_blob: FindBlob = lambda build: None
         self._unused: set[Build] = set()
         self._wanted: set[Build] = set()
-        self._failed: dict[Build, EngineError] = {}
+        self._failed: set[Build] = set()
         self._building = threading.Lock()  # one at a time: a compilation takes every core
         self._changing = threading.Lock()
         self._builder: ThreadPoolExecutor | None = None
@@ -117,7 +117,7 @@ class Programs:
         except ClosedError:
             return
         except EngineError as error:
-            self._failed[build] = error
+            self._failed.add(build)
             _LOG.warning("%s cannot be built and will not be used: %s", build, error)
         finally:
             self._wanted.discard(build)

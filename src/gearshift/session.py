@@ -24,7 +24,7 @@ from gearshift.engines.base import usable_cores
 from gearshift.errors import ClosedError, GearError, InputError
 from gearshift.execution import Executor
 from gearshift.gears.build import Build, Menu
-from gearshift.gears.dispatch import Piece, Plan, row_by_row
+from gearshift.gears.dispatch import Plan, row_by_row
 from gearshift.lanes import Lanes
 from gearshift.memory import MemoryReport, report_memory
 from gearshift.opening import gear_set, ones, output_specs, row_layouts
@@ -295,36 +295,32 @@ class Session:
     def _preload(self, gears: bool | tuple[int, ...]) -> None:
         menu = self._strategy.menu
         wanted = set(menu.builds) if gears is True else set()
-        for gear in gears or () if not isinstance(gears, bool) else ():
+        for gear in gears if isinstance(gears, tuple) else ():
             self._gears.of_rows(gear)
             wanted |= menu.builds_of(self._plan(gear, menu))
         for build in sorted(wanted):
             self._programs.get(build)
 
     def _run_rows(self, rows: int, gear: int | None, feeds: list[Array]) -> list[Array]:
-        menu = self._within_reach(gear or rows)
-        plan = self._plan(gear or rows, menu)
+        plan, menu = self._within_reach(gear or rows)
         return self._executor.run(plan if gear is None else plan.first(rows), menu, feeds)
 
-    def _within_reach(self, rows: int) -> Menu:
-        """What to plan that many rows by, now: not all programs may have been built yet.
+    def _within_reach(self, rows: int) -> tuple[Plan, Menu]:
+        """The plan for now, and the menu it is over: not all programs may have been built yet.
 
         While better ones are being built, those that are there answer, be it row by row.
         """
         strategy = self._strategy
         menu = strategy.menu
-        missing = [
-            build
-            for build in menu.builds_of(self._plan(rows, menu))
-            if not self._programs.has(build)
-        ]
+        plan = self._plan(rows, menu)
+        missing = [build for build in menu.builds_of(plan) if not self._programs.has(build)]
         if not missing or not strategy.may_split:
-            return menu
+            return plan, menu
         if not self._programs.built:
             self._programs.get(menu.starter)
         self._programs.want(missing)
         ready = _menu_of(menu, self._programs.built)
-        return ready if ready.wide else menu
+        return (self._plan(rows, ready), ready) if ready.wide else (plan, menu)
 
     def _plan(self, rows: int, menu: Menu) -> Plan:
         if not self.manifest.proof.separable:
@@ -341,7 +337,7 @@ class Session:
                 f"known to be independent ({self.manifest.proof.reason}). It runs exactly "
                 f"{declared} rows."
             )
-        return Plan(rows, (Piece(rows, rows),), menu.wide[rows].seconds)
+        return menu.exact_plan(rows)
 
     def _run_nothing(self, feeds: list[Array], gear: int | None) -> list[Array]:
         """Outputs for no rows: empty where they carry rows, else what any rows would give."""

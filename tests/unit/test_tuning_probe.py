@@ -50,19 +50,6 @@ def artifact(tmp_path: Path) -> Iterator[Artifact]:
         yield artifact
 
 
-@pytest.fixture
-def in_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patch:
-    """Has a piece of code run at the start of every Python process that is started."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-
-    def patch(code: str) -> None:
-        (folder / "sitecustomize.py").write_text(code)
-        monkeypatch.setenv("PYTHONPATH", str(folder))
-
-    return patch
-
-
 def is_over(pid: int) -> bool:
     """Whether the process comes to its end within a while."""
     for _ in range(400):

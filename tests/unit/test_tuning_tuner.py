@@ -58,19 +58,6 @@ def real(compiled: Path) -> Iterator[Artifact]:
     assert not psutil.Process().children()
 
 
-@pytest.fixture
-def in_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patch:
-    """Has a piece of code run at the start of every Python process that is started."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-
-    def patch(code: str) -> None:
-        (folder / "sitecustomize.py").write_text(code)
-        monkeypatch.setenv("PYTHONPATH", str(folder))
-
-    return patch
-
-
 def probe_of(engine: str) -> psutil.Process:
     (probe,) = (child for child in psutil.Process().children() if engine in child.cmdline())
     return probe

@@ -157,14 +157,10 @@ def _plan_cost(
     wide = [each for each in table.measured if each.build.lanes == 1]
     rooms = [gear for gear in gears if gear == rows or (gear > rows and not exact)]
     return PlanCost(
-        plan=_exactly(rows, menu) if exact else menu.planner.plan(rows),
+        plan=menu.exact_plan(rows) if exact else menu.planner.plan(rows),
         dynamic=_quickest([each for each in wide if is_open(each)], [rows]),
         one_gear=_quickest(wide, rooms),
     )
-
-
-def _exactly(rows: int, menu: Menu) -> Plan:
-    return Plan(rows, (Piece(rows, rows),), menu.wide[rows].seconds)
 
 
 def _quickest(measured: Sequence[Measured], rows: Sequence[int]) -> float | None:

@@ -118,6 +118,10 @@ class Menu:
         """What runs a plan."""
         return {self.build(piece) for piece in plan.pieces}
 
+    def exact_plan(self, rows: int) -> Plan:
+        """The plan of rows that can be neither padded nor split: one piece of exactly as many."""
+        return Plan(rows, (Piece(rows, rows),), self.wide[rows].seconds)
+
     def only(self, builds: Collection[Build]) -> Menu:
         """What is left if there are no other builds than those."""
         wide = {rows: offer for rows, offer in self.wide.items() if offer.build in builds}
