@@ -51,7 +51,7 @@ def _runner(model: gearshift.Session) -> Runner:
 
 def short_plan(plan: gearshift.Plan) -> str:
     """``4x2+[2|2(1)]``: gear 4 twice, then gear 2 in two lanes at once, with 1 row in the last."""
-    parts = [_sequence([piece for piece in plan.pieces if piece.lane is None])]
+    parts = [_sequence(plan.alone)]
     if plan.lanes:
         parts.append(f"[{'|'.join(map(_sequence, plan.lanes))}]")
     return "+".join(filter(None, parts))

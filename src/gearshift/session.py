@@ -1,4 +1,4 @@
-"""The run line: artifact -> session -> dispatch -> engine -> outputs.
+"""The run line: artifact -> strategy -> dispatch -> programs -> outputs.
 
 with gearshift.load("rec.om") as model:
     outputs = model.run({"x": crops})
