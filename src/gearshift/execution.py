@@ -36,7 +36,10 @@ class Executor:
 
     def run(self, plan: Plan, menu: Menu, feeds: Sequence[Array]) -> list[Array]:
         """The outputs of a plan of at least one piece, made over that menu."""
-        call = _Call(menu, feeds, Results(self.layouts, self.outputs, plan))
+        with self.programs.running():
+            return self._run(plan, _Call(menu, feeds, Results(self.layouts, self.outputs, plan)))
+
+    def _run(self, plan: Plan, call: _Call) -> list[Array]:
         self._run_pieces(call, plan.alone, 0, 0)
         if plan.lanes:
             index = len(plan.alone)

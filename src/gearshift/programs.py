@@ -5,10 +5,13 @@ An engine's library and the network are opened when the first program of that en
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from gearshift.artifact.reader import Artifact
 from gearshift.engines.base import Executable, LoadedNetwork
@@ -19,6 +22,11 @@ from gearshift.gears.gear import GearSet
 from gearshift.opening import load_network
 
 _LOG = logging.getLogger("gearshift")
+
+_PAUSE: Final = 0.02
+"""Seconds without a call after which more of them are not expected at once."""
+_LONGEST_WAIT: Final = 1.0
+"""Seconds after which the better programs are worth disturbing calls that never pause."""
 
 FindBlob = Callable[[Build], bytes | None]
 """What an engine made of a build before, from where such things are kept."""
@@ -42,7 +50,9 @@ class Programs:
         self._building = threading.Lock()  # one at a time: a compilation takes every core
         self._changing = threading.Lock()
         self._builder: ThreadPoolExecutor | None = None
-        self._closed = False
+        self._runs = 0  # begun so far
+        self._running = 0
+        self._closing = threading.Event()
 
     @property
     def built(self) -> frozenset[Build]:
@@ -81,6 +91,18 @@ class Programs:
                 self._built[build] = self._built.pop(build, found)  # now the last to be evicted
         return found
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Holds background building off while calls follow closely: both need every core."""
+        with self._changing:
+            self._runs += 1
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._running -= 1
+
     def ran(self, build: Build) -> None:
         """Told after each run: an engine that repacks weights in the first leaves memory behind."""
         if build in self._unused:
@@ -91,7 +113,7 @@ class Programs:
         """Builds them in the background. One that fails is logged, and not tried again."""
         for build in builds:
             with self._changing:
-                if self._closed or build in {*self._wanted, *self._failed, *self._built}:
+                if self._closing.is_set() or build in {*self._wanted, *self._failed, *self._built}:
                     continue
                 self._wanted.add(build)
                 if self._builder is None:
@@ -101,7 +123,7 @@ class Programs:
     def close(self) -> None:
         """Gives everything back, once what is being built is built."""
         with self._changing:
-            self._closed = True
+            self._closing.set()
             builder = self._builder
         if builder is not None:
             builder.shutdown(cancel_futures=True)
@@ -112,6 +134,7 @@ class Programs:
             self._networks.clear()
 
     def _build_wanted(self, build: Build) -> None:
+        self._wait_for_pause()
         try:
             self._build(build)
         except ClosedError:
@@ -122,9 +145,16 @@ class Programs:
         finally:
             self._wanted.discard(build)
 
+    def _wait_for_pause(self) -> None:
+        end = time.monotonic() + _LONGEST_WAIT
+        while time.monotonic() < end:
+            runs = self._runs
+            if self._closing.wait(_PAUSE) or (runs == self._runs and not self._running):
+                return
+
     def _build(self, build: Build) -> Executable:
         with self._building:
-            if self._closed:
+            if self._closing.is_set():
                 raise ClosedError("the session is closed; load the model again to run it.")
             if build in self._built:
                 return self._built[build]

@@ -81,6 +81,23 @@ def test_what_is_there_answers_while_better_is_being_built(engine: Watched, tmp_
         assert engine.built == [(1, 1), (8, 1)], "what no call wants is not built"
 
 
+@pytest.mark.parametrize("patience", [0.1, 3600])
+def test_building_waits_for_a_pause_but_not_for_ever(
+    engine: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr("gearshift.programs._LONGEST_WAIT", patience)
+    engine.may_build.set()
+    with gearshift.load(null_artifact(tmp_path)) as model:
+        with model._programs.running():
+            model.run({"x": rows(8)})
+            if patience == 0.1:
+                wait_for(lambda: (8, 1) in engine.built)
+            else:
+                threading.Event().wait(0.1)  # several pauses long
+                assert engine.built == [(1, 1)]
+        wait_for(lambda: (8, 1) in engine.built)
+
+
 def test_preloading_builds_all_or_what_a_gear_takes(engine: Watched, tmp_path: Path) -> None:
     engine.may_build.set()
     path = null_artifact(tmp_path)
