@@ -19,12 +19,14 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from gearshift.errors import OptionError, OptionErrors, did_you_mean
-from gearshift.tensors import Array, Shape
+from gearshift.tensors import Array, Range, Shape
 
 Precision = Literal["f32", "f16", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Separability = Literal["proved", "tested"]
 SEPARABILITIES: tuple[Separability, ...] = get_args(Separability)
+
+INPUT_FORMATS: Final = ("", "NCHW", "NHWC", "ND", "NCDHW", "NDHWC")
 
 Budget = Literal["balanced", "speed", "memory"]
 BUDGETS: tuple[Budget, ...] = get_args(Budget)
@@ -45,7 +47,14 @@ class CompileOptions:
         output: where the artifact goes; ``.om`` is appended if it is not there.
         input_shape: shapes by input name, -1 at axis 0 where the gear decides; inputs that are not
             listed keep the model's own shape. In the order given.
-        dynamic_batch_size: the gears, in the order given.
+        dynamic_batch_size: batch gears, in the order given.
+        dynamic_image_size: image gears, heights and widths, in the order given.
+        dynamic_dims: gears of one value for each -1 of `input_shape`, in the order given.
+        input_shape_range: for each input, from what to what each dim may go (-1: no end), by name,
+            or in the model's order with "" for every name.
+        input_format: how an image lies in 4 dims, "NCHW" or "NHWC", or "ND"; "" for NCHW.
+        aipp: text of an AIPP configuration; None for no preprocessing.
+        pad: values to pad inputs with along dims other than the rows, by input name.
         engine: name of the engine to verify on and to run with; None takes the first that can.
         precision: what float32 networks are computed in.
         separability: what it takes to pad, split and merge rows: "proved" asks for the static
@@ -63,6 +72,12 @@ class CompileOptions:
     output: Path
     input_shape: Mapping[str, Shape] = field(default_factory=dict)
     dynamic_batch_size: tuple[int, ...] = ()
+    dynamic_image_size: tuple[tuple[int, ...], ...] = ()
+    dynamic_dims: tuple[tuple[int, ...], ...] = ()
+    input_shape_range: tuple[tuple[str, tuple[Range, ...]], ...] = ()
+    input_format: str = ""
+    aipp: str | None = None
+    pad: Mapping[str, float] = field(default_factory=dict)
     engine: str | None = None
     precision: Precision = "f32"
     separability: Separability = "proved"
@@ -81,6 +96,12 @@ class CompileOptions:
             output=_output,
             input_shape=_shapes,
             dynamic_batch_size=_gears,
+            dynamic_image_size=_gear_tuples,
+            dynamic_dims=_gear_tuples,
+            input_shape_range=_shape_ranges,
+            input_format=_one_of(INPUT_FORMATS),
+            aipp=_optional(_text),
+            pad=_pad_values,
             engine=_optional(_text),
             precision=_one_of(PRECISIONS),
             separability=_one_of(SEPARABILITIES),
@@ -286,6 +307,57 @@ def _gears(name: str, value: Any) -> tuple[int, ...]:
             "[1, 2, 4, 8]."
         )
     return _all_whole(gears, f"{name} holds", _GEARS, code="E10003")
+
+
+def _gear_tuples(name: str, value: Any) -> tuple[tuple[int, ...], ...]:
+    gears = _items(value)
+    rows = None if gears is None else [_items(gear) for gear in gears]
+    if rows is None or any(row is None for row in rows):
+        raise OptionError(
+            f"{name}={_shown(value)}: give a list of gears, each a list of numbers, for example "
+            "[(416, 416), (832, 832)]."
+        )
+    return tuple(_all_whole(row or (), f"{name} holds", _GEARS, code="E10003") for row in rows)
+
+
+def _shape_ranges(name: str, value: Any) -> tuple[tuple[str, tuple[Range, ...]], ...]:
+    pairs = tuple(value.items()) if isinstance(value, Mapping) else _items(value)
+    sample = "{'x': [(1, 8), (3, 3)]}"
+    if pairs is None or any(not isinstance(pair, tuple) or len(pair) != 2 for pair in pairs):
+        raise OptionError(f"{name}={_shown(value)}: give ranges by input name, such as {sample}.")
+    return tuple(
+        (_range_name(name, key), tuple(_range(name, one) for one in _items(ranges) or ()))
+        for key, ranges in pairs
+    )
+
+
+def _range_name(name: str, key: Any) -> str:
+    if not isinstance(key, str):
+        raise OptionError(f"{name} holds the name {_shown(key)}: names of inputs are text.")
+    return key
+
+
+def _range(name: str, value: Any) -> Range:
+    one = _whole(value)
+    bounds = (one, one) if one is not None else _items(value)
+    if bounds is not None and len(bounds) == 2:
+        low, high = _all_whole(bounds, f"{name} holds", "bounds are whole numbers", code="E10048")
+        if low >= 0 and (high == -1 or high >= low):
+            return low, high
+    raise OptionError(
+        f"{name} holds {_shown(value)}: give lowest and highest of each dim, -1 for no highest.",
+        code="E10048",
+    )
+
+
+def _pad_values(name: str, value: Any) -> dict[str, float]:
+    pads = {}
+    for key, given in _by_name(name, value, "{'input_ids': 0}").items():
+        number = _number(given)
+        if number is None:
+            raise OptionError(f"{name} gives {key!r} {_shown(given)}: give one finite number.")
+        pads[key] = number
+    return pads
 
 
 def _arrays(name: str, value: Any) -> dict[str, Array]:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from gearshift.errors import OptionError
 
 Shape = tuple[int, ...]
+Range = tuple[int, int]
+"""Lower and upper bound of a dim; an upper bound of -1 means there is none."""
 Array = npt.NDArray[np.generic]
 
 MBATCH_INPUT: Final = "ascend_mbatch_shape_data"

@@ -21,6 +21,7 @@ _ALLOWED = {
     "tensors": {"errors"},
     "options": {"errors", "tensors"},
     "gears": {"errors", "tensors"},
+    "aipp": {"errors", "tensors", "gears", "program"},
     "program": {"errors", "tensors"},
     "frontend": {"errors", "tensors", "options", "program", "gears"},
     "analysis": {"errors", "tensors", "options", "program", "gears"},
@@ -34,18 +35,18 @@ _ALLOWED = {
     },
     "staging": {"errors", "tensors", "program", "engines", "artifact"},
     "recording": {
-        "errors", "tensors", "options", "program", "gears", "analysis", "engines", "artifact",
+        "aipp", "errors", "tensors", "options", "program", "gears", "analysis", "engines", "artifact",
         "verify",
     },
     "findings": {
-        "errors", "tensors", "options", "program", "gears", "frontend", "analysis", "passes",
+        "aipp", "errors", "tensors", "options", "program", "gears", "frontend", "analysis", "passes",
         "verify",
     },
     "compiler": {
-        "_version", "errors", "tensors", "options", "gears", "analysis", "passes", "engines",
+        "aipp", "_version", "errors", "tensors", "options", "gears", "analysis", "passes", "engines",
         "artifact", "verify", "findings", "staging", "recording",
     },
-    "opening": {"errors", "tensors", "options", "gears", "engines", "artifact"},
+    "opening": {"aipp", "errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {
         "_version", "errors", "tensors", "options", "gears", "engines", "artifact", "rows",
         "stats", "lanes", "opening", "programs", "execution",
@@ -60,13 +61,13 @@ _ALLOWED = {
         "errors", "options", "gears", "engines", "artifact", "programs", "tuning",
     },
     "session": {
-        "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
+        "aipp", "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
         "lanes", "memory", "programs", "execution", "strategy", "tuning",
     },
 }  # fmt: skip
 _FENCED = {  # library -> the only places that may import it
     "onnx": {"frontend", "analysis", "passes", "verify", "engines/reference.py"},
-    "onnx_ir": {"program.py", "frontend", "analysis", "passes", "verify", "staging.py"},
+    "onnx_ir": {"program.py", "frontend", "analysis", "passes", "verify", "staging.py", "aipp/fold.py"},
     "openvino": {"engines/openvino.py"},
     "onnxruntime": {"engines/onnxruntime.py"},
     "rich": {"cli"},

@@ -7,9 +7,7 @@ from typing import Final
 
 from gearshift.errors import OptionError
 from gearshift.gears.text import INT64_MAX, decimal, option_error, shown, slip_hint
-
-Range = tuple[int, int]
-"""Lower and upper bound of a dim; an upper bound of -1 means there is none."""
+from gearshift.tensors import Range
 
 RANGE_SAMPLE: Final = "data:[1~8,3,416,416];img_info:[1~8,4]"
 
