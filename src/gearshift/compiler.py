@@ -26,6 +26,7 @@ from gearshift.analysis.memory import (
 )
 from gearshift.artifact.manifest import Manifest, ProofRecord, TopologyRecord
 from gearshift.artifact.writer import write_artifact
+from gearshift.declaring import OPTION_OF, declared_gears, mode_of
 from gearshift.engines.base import Engine, EngineOptions, Network
 from gearshift.engines.registry import PREFERRED, get_engine
 from gearshift.errors import (
@@ -35,8 +36,19 @@ from gearshift.errors import (
     OptionErrors,
 )
 from gearshift.findings import Findings, OnProgress, find_out
-from gearshift.gears.checks import advise_batch_sizes, check_batch_inputs, check_gear_list
-from gearshift.gears.parse import parse_batch_sizes, parse_input_shape
+from gearshift.gears.checks import (
+    advise_batch_sizes,
+    check_batch_inputs,
+    check_gear_list,
+    count_open_dims,
+)
+from gearshift.gears.parse import (
+    parse_batch_sizes,
+    parse_dims,
+    parse_image_sizes,
+    parse_input_shape,
+)
+from gearshift.gears.shape_range import parse_shape_range
 from gearshift.options import CompileOptions, Precision, Separability
 from gearshift.passes.baked_batch import Repair
 from gearshift.staging import Staged, stage
@@ -76,8 +88,14 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
     model: str | os.PathLike[str],
     *,
     output: str | os.PathLike[str],
-    dynamic_batch_size: Sequence[int] | str,
+    dynamic_batch_size: Sequence[int] | str = (),
+    dynamic_image_size: Sequence[Sequence[int]] | str = (),
+    dynamic_dims: Sequence[Sequence[int]] | str = (),
     input_shape: Mapping[str, Sequence[int]] | str | None = None,
+    input_shape_range: Mapping[str, Sequence[Any]] | Sequence[Any] | str = (),
+    input_format: str = "",
+    aipp: str | os.PathLike[str] | None = None,
+    pad: Mapping[str, float] | None = None,
     engine: str | None = None,
     precision: Precision = "f32",
     separability: Separability = "proved",
@@ -87,15 +105,29 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
     sample_inputs: Mapping[str, Array] | None = None,
     on_progress: OnProgress | None = None,
 ) -> CompileReport:
-    """Compiles an ONNX model for a list of batch sizes.
+    """Compiles an ONNX model for a list of gears: batch sizes, image sizes, or any dims.
+
+    The four ways to declare what varies exclude each other; with none of them every dim is fixed.
 
     Args:
         model: the ONNX file; its external data is found beside it.
         output: where the artifact goes; ``.om`` is appended if it is not there.
-        dynamic_batch_size: the gears, 2 to 100 batch sizes; their order is kept. Also as text, as
-            on the command line: ``"1,2,4,8"``.
-        input_shape: shapes by input name, -1 at axis 0 where the gear decides. Inputs that are not
-            listed keep the model's own shape. Also as text: ``"x:-1,3,48,320"``.
+        dynamic_batch_size: batch gears, 2 to 100 batch sizes; their order is kept. Also as text,
+            as on the command line: ``"1,2,4,8"``.
+        dynamic_image_size: image gears, 2 to 100 pairs of height and width. Also as text:
+            ``"416,416;832,832"``.
+        dynamic_dims: 2 to 100 gears of one value for each -1 in `input_shape`, in its order. Also
+            as text: ``"1,64;4,64;4,128"``.
+        input_shape: shapes by input name, -1 where the gear decides. Inputs that are not listed
+            keep the model's own shape. Also as text: ``"x:-1,3,48,320"``.
+        input_shape_range: for each dim of each input its size, or its least and most (-1: no
+            end), by input name. Also as text: ``"x:[1~8,3,48,-1]"``. The engines' own dynamic
+            shapes run such a model; nothing is padded or split.
+        input_format: how images lie, ``"NCHW"`` (the default), ``"NHWC"``, or ``"ND"``.
+        aipp: an AIPP configuration file: the preprocessing becomes a part of the model, whose input
+            is then the uint8 image.
+        pad: values that inputs may be padded with beside their rows, by input name, for
+            `dynamic_dims`: ``{"input_ids": 0, "attention_mask": 0}``. Verified on real executions.
         engine: ``"openvino"`` or ``"onnxruntime"``; None makes the artifact for both.
         precision: what float32 networks are computed in: ``"f32"``, ``"f16"`` or ``"bf16"``.
         separability: what it takes to pad, split and merge rows: ``"proved"`` asks for the static
@@ -115,15 +147,27 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
         EngineError: no engine takes the model.
         ArtifactError: the artifact cannot be written.
     """
-    if isinstance(dynamic_batch_size, str):
-        dynamic_batch_size = parse_batch_sizes(dynamic_batch_size)
     if isinstance(input_shape, str):
         input_shape = dict(parse_input_shape(input_shape))
+    if isinstance(dynamic_batch_size, str):
+        dynamic_batch_size = parse_batch_sizes(dynamic_batch_size)
+    if isinstance(dynamic_image_size, str):
+        dynamic_image_size = parse_image_sizes(dynamic_image_size)
+    if isinstance(dynamic_dims, str):
+        dynamic_dims = parse_dims(dynamic_dims, count_open_dims(input_shape or {}))
+    if isinstance(input_shape_range, str):
+        input_shape_range = parse_shape_range(input_shape_range)
     given: dict[str, Any] = {  # in any form; the options put each into its own
         "model": model,
         "output": output,
         "input_shape": {} if input_shape is None else input_shape,
         "dynamic_batch_size": dynamic_batch_size,
+        "dynamic_image_size": dynamic_image_size,
+        "dynamic_dims": dynamic_dims,
+        "input_shape_range": input_shape_range,
+        "input_format": input_format,
+        "aipp": None if aipp is None else read_aipp(aipp),
+        "pad": {} if pad is None else pad,
         "engine": engine,
         "precision": precision,
         "separability": separability,
@@ -262,9 +306,20 @@ def _describe(
 
 def _check_options(options: CompileOptions) -> None:
     """What can be said of the options before the model is read."""
-    errors = check_gear_list(options.dynamic_batch_size)
-    if options.input_shape:
+    mode = mode_of(options)
+    errors: list[OptionError] = []
+    if gears := declared_gears(options):
+        errors += check_gear_list(gears, OPTION_OF[mode])
+    if options.input_shape and mode == "batch":
         errors += check_batch_inputs(options.input_shape)
+    if options.aipp is not None and mode == "dims":
+        errors.append(
+            OptionError(
+                "aipp and dynamic_dims exclude each other; use dynamic_batch_size or "
+                "dynamic_image_size, or leave the preprocessing out.",
+                code="E10001",
+            )
+        )
     artifact = os.path.realpath(options.artifact)  # Path.resolve raises where links go in a circle
     if artifact == os.path.realpath(options.model):
         errors.append(
@@ -355,6 +410,19 @@ def _warn_of_rows(proof: ProofRecord) -> list[str]:
         "the rows of this model are not known to be independent, so it runs exactly its gears and "
         f"is never padded, split or merged: {proof.reason}."
     ]
+
+
+def read_aipp(path: str | os.PathLike[str]) -> str:
+    """The text of an AIPP configuration. Raises OptionError (E19018) if it cannot be read."""
+    try:
+        # Comments may be in any encoding; everything else is ASCII.
+        return Path(path).read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise OptionError(
+            f"aipp={str(path)!r} cannot be read: {error.strerror or error}. Give the name of an "
+            "AIPP configuration file.",
+            code="E19018",
+        ) from error
 
 
 def _silent(step: str, done: int, total: int) -> None:

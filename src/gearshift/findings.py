@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gearshift.analysis.facts import Facts, walk
 from gearshift.analysis.memory import GearMemory, predict_run_bytes
-from gearshift.errors import InternalError, OptionErrors, UnsupportedModelError
+from gearshift.declaring import declare_gears, input_shapes, mode_of
+from gearshift.errors import InternalError, UnsupportedModelError
 from gearshift.frontend.bind import bind_inputs
 from gearshift.frontend.onnx import load_program
-from gearshift.gears.checks import check_batch_inputs
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.options import CompileOptions
 from gearshift.passes import run_passes
@@ -27,6 +27,8 @@ OnProgress = Callable[[str, int, int], None]
 """Called with the name of a step, how much of it is done, and how much there is."""
 
 _BEYOND: Final = 61
+_SIZES_TO_PROVE: Final = 2
+_VERDICTS: Final = ("refuted", "unknown", "proved")
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,10 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
     on_progress("reading the model", 0, 1)
     program = run_passes(load_program(options.model))
     filed_inputs = program.inputs
-    repairs = repair_baked_batch(program, options.input_shape)
-    program = bind_inputs(program, options.input_shape)
-    gears = _declare_gears(program, options)
+    shapes = input_shapes(program, options)
+    repairs = repair_baked_batch(program, shapes) if mode_of(options) == "batch" else ()
+    program = bind_inputs(program, shapes)
+    gears = declare_gears(program, options)
     facts = {}
     for index, gear in enumerate(gears):
         on_progress("fixing every shape", index, len(gears))
@@ -81,24 +84,39 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
         memory=tuple(GearMemory(gear, predict_run_bytes(program, facts[gear])) for gear in gears),
         proof=proof,
         outputs=outputs,
-        layouts=layouts_to_test(proof, gears, outputs, facts),
+        layouts=layouts_to_test(proof, gears, outputs, facts) if gears.has_rows else None,
     )
-
-
-def _declare_gears(program: Program, options: CompileOptions) -> GearSet:
-    """Deals the gears to every input that is open, listed or not."""
-    open_inputs = [(spec.name, spec.shape) for spec in program.inputs if -1 in spec.shape]
-    errors = check_batch_inputs(open_inputs)
-    if errors:
-        raise OptionErrors(errors)
-    gears = tuple(Gear((size,)) for size in options.dynamic_batch_size)
-    return GearSet("batch", gears, program.inputs)
 
 
 def _prove(
     program: Program,
     filed: Sequence[TensorSpec],
     gears: GearSet,
+    facts: Mapping[Gear, Facts],
+    repairs: Sequence[Repair],
+) -> Proof:
+    """The proof of the worst frame: rows are independent if they are in each."""
+    if not gears.has_rows:
+        return Proof("unknown", "its batch size is fixed", "", "", (), {})
+    proofs = []
+    for number, frame in enumerate(gears.frames):
+        own = {
+            there: facts[gear]
+            for gear in gears
+            for index, there in [gears.frame_of(gear)]
+            if index == number
+        }
+        proofs.append(_prove_frame(program, filed, frame, own, repairs))
+    first = proofs[0]
+    if any(proof.verdict == "proved" and proof.outputs != first.outputs for proof in proofs):
+        return replace(first, verdict="unknown", reason="rows lie differently at other shapes")
+    return min(proofs, key=lambda proof: _VERDICTS.index(proof.verdict))
+
+
+def _prove_frame(
+    program: Program,
+    filed: Sequence[TensorSpec],
+    frame: GearSet,
     facts: Mapping[Gear, Facts],
     repairs: Sequence[Repair],
 ) -> Proof:
@@ -109,14 +127,19 @@ def _prove(
     size: there it is the file's to the letter, so the proof says what it means elsewhere.
     """
     further: dict[Gear, Facts] = {}
-    beyond = Gear((gears.largest.rows + _BEYOND,))
+    beyond = Gear((frame.largest.rows + _BEYOND,))
     # A model that does not go that far is one for its gears alone, and so is the proof.
     with suppress(UnsupportedModelError):
-        further[beyond] = walk(program, gears.shapes(beyond))
+        further[beyond] = walk(program, frame.shapes(beyond))
     if repairs:
-        own = Gear((own_batch(filed, gears),))
-        further[own] = walk(program, gears.shapes(own))
-    return prove(program, gears, {**further, **facts})
+        own = Gear((own_batch(filed, frame),))
+        further[own] = walk(program, frame.shapes(own))
+    followed = {**further, **facts}
+    if len({gear.rows for gear in followed}) < _SIZES_TO_PROVE:
+        return Proof(
+            "unknown", f"it cannot be followed beyond {frame.sizes[0]} rows", "", "", (), {}
+        )
+    return prove(program, frame, followed)
 
 
 def _check_repairs(options: CompileOptions, repairs: Sequence[Repair], proof: Proof) -> None:

@@ -36,8 +36,18 @@ def bind_inputs(program: Program, shapes: Mapping[str, Shape]) -> Program:
     )
     values = {value.name: value for value in program.model.graph.inputs}
     for spec in bound:
-        values[spec.name].shape = ir.Shape([ROWS_DIM if dim == -1 else dim for dim in spec.shape])
+        values[spec.name].shape = ir.Shape(
+            [
+                _dim_name(spec.name, axis) if dim == -1 else dim
+                for axis, dim in enumerate(spec.shape)
+            ]
+        )
     return dataclasses.replace(program, inputs=bound)
+
+
+def _dim_name(name: str, axis: int) -> str:
+    """Rows are one dim of all inputs; about others nothing is known."""
+    return f"{name}_{axis}" if axis else ROWS_DIM
 
 
 def _fault(

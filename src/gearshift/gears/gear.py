@@ -1,15 +1,24 @@
-"""Gear and GearSet: the declared values of a model's -1 dims."""
+"""Gear and GearSet: the declared values of a model's -1 dims.
+
+Gears may differ in their number of rows, along axis 0, and in other dims. Rows can be padded, split
+and run side by side; the others have to fit. So a set is taken apart into *frames*: the gears of a
+frame differ in their number of rows only, and everything is planned within one frame.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final, Literal, get_args
 
 from gearshift.errors import GearError, InternalError
-from gearshift.tensors import Shape, TensorSpec
+from gearshift.tensors import Range, Shape, TensorSpec
 
-Mode = Literal["batch", "image", "dims"]
+Mode = Literal["fixed", "batch", "image", "dims", "range"]
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+ROWLESS: Final = 1
+"""The one size of a frame whose batch is fixed, or open to the engine: each call is one run."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +43,19 @@ class GearSet:
     """The ordered list of gears and the inputs they apply to.
 
     Attributes:
-        mode: which of ATC's three grammars wrote the gears.
+        mode: which of ATC's grammars wrote the gears. "fixed": there are none, and one shape;
+            "range": dims go from one number to another, and the gears are the ends of the ranges.
         gears: in the order written; gear ``i`` is the i-th one declared.
         inputs: every model input in the graph's order, -1 where a gear decides.
+        dealt: for each gear the shape of each input; empty where a gear is a number of rows.
+        ranges: in mode "range", for each input from what to what each dim may go.
     """
 
     mode: Mode
     gears: tuple[Gear, ...]
     inputs: tuple[TensorSpec, ...]
+    dealt: tuple[tuple[Shape, ...], ...] = ()
+    ranges: tuple[tuple[Range, ...], ...] = ()
 
     def __iter__(self) -> Iterator[Gear]:
         return iter(self.gears)
@@ -51,12 +65,71 @@ class GearSet:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The batch sizes as declared (batch mode only)."""
+        """The numbers of rows as declared (of a frame, or in batch mode)."""
         return tuple(gear.rows for gear in self.gears)
 
     @property
+    def has_rows(self) -> bool:
+        """Whether the number of rows may vary."""
+        return any(self.carriers)
+
+    @cached_property
+    def carriers(self) -> tuple[bool, ...]:
+        """Which inputs carry rows: those open at axis 0, if they agree there at every gear."""
+        if self.mode not in ("batch", "dims"):
+            return (False,) * len(self.inputs)
+        leading = tuple(spec.shape[:1] == (-1,) for spec in self.inputs)
+        alike = all(
+            len({shape[0] for shape, leads in zip(shapes, leading, strict=True) if leads}) <= 1
+            for shapes in self.dealt
+        )
+        return leading if alike else (False,) * len(self.inputs)
+
+    @property
+    def row_inputs(self) -> tuple[TensorSpec, ...]:
+        """The inputs, -1 only where rows are: of others a call gives what it gives."""
+        return tuple(
+            spec if carries or self.mode != "range" else replace(spec, shape=())
+            for spec, carries in zip(self.inputs, self.carriers, strict=True)
+        )
+
+    @cached_property
+    def frames(self) -> tuple[GearSet, ...]:
+        """The gears apart by all that is not their number of rows, in the order declared."""
+        if self.mode == "range":
+            return (replace(self, gears=(Gear((ROWLESS,)),), dealt=()),)
+        if not self.dealt:
+            return (self,)
+        sizes: dict[tuple[Shape, ...], list[Gear]] = {}
+        for gear in self.gears:
+            rows, shapes = self._within_frame(gear)
+            sizes.setdefault(shapes, []).append(Gear((rows,)))
+        mode: Mode = "batch" if self.has_rows else "fixed"
+        return tuple(
+            GearSet(
+                mode,
+                tuple(gears),
+                tuple(
+                    replace(spec, shape=shape)
+                    for spec, shape in zip(self.inputs, shapes, strict=True)
+                ),
+            )
+            for shapes, gears in sizes.items()
+        )
+
+    def frame_of(self, gear: Gear) -> tuple[int, Gear]:
+        """Which frame a declared gear is in, and what it is called there."""
+        if self.mode == "range":
+            return 0, self.frames[0].gears[0]
+        if not self.dealt:
+            return 0, gear
+        rows, shapes = self._within_frame(gear)
+        of_frames = [tuple(spec.shape for spec in frame.inputs) for frame in self.frames]
+        return of_frames.index(shapes), Gear((rows,))
+
+    @property
     def largest(self) -> Gear:
-        """The gear with the most elements; memory and buffers are sized for it."""
+        """The gear of most rows; memory and buffers are sized for it."""
         return max(self.gears, key=lambda gear: gear.values)
 
     def of_rows(self, rows: int) -> Gear:
@@ -72,14 +145,27 @@ class GearSet:
 
     def shapes(self, gear: Gear) -> dict[str, Shape]:
         """Every input's shape at that gear, by name."""
-        return self.shapes_of(gear.rows)
+        if not self.dealt:
+            return self.shapes_of(gear.rows)
+        dealt = self.dealt[self.gears.index(gear)]
+        return {spec.name: shape for spec, shape in zip(self.inputs, dealt, strict=True)}
 
     def shapes_of(self, rows: int) -> dict[str, Shape]:
-        """Every input's shape for that many rows, by name; with 0 the batch dim stays -1."""
-        if self.mode != "batch":
-            raise InternalError(f"gear mode {self.mode} cannot be dealt to inputs yet")
+        """Every input's shape for that many rows of a frame, by name; with 0 they stay open."""
+        if self.dealt:
+            raise InternalError(f"gears of mode {self.mode} are not numbers of rows")
         size = rows or -1
         return {
-            spec.name: tuple(size if dim == -1 else dim for dim in spec.shape)
-            for spec in self.inputs
+            spec.name: (size, *spec.shape[1:]) if carries else spec.shape
+            for spec, carries in zip(self.inputs, self.carriers, strict=True)
         }
+
+    def _within_frame(self, gear: Gear) -> tuple[int, tuple[Shape, ...]]:
+        """The rows of a gear, and every input's shape with its rows open."""
+        dealt = self.dealt[self.gears.index(gear)]
+        rows = ROWLESS
+        shapes = []
+        for shape, carries in zip(dealt, self.carriers, strict=True):
+            rows = shape[0] if carries else rows
+            shapes.append((-1, *shape[1:]) if carries else shape)
+        return rows, tuple(shapes)

@@ -53,36 +53,30 @@ class Reference:
 
     Attributes:
         runner: runs it.
-        specs: the program's inputs, -1 where the gear decides.
         layouts: how rows lie in the outputs; needed to run it row by row.
         chunk: the batch size it has to be run at; None runs any.
     """
 
     runner: Runner
-    specs: tuple[TensorSpec, ...]
     layouts: tuple[RowLayout | None, ...]
     chunk: int | None = None
 
-    def outputs(self, feeds: Sequence[Array]) -> list[Array]:
-        """What the model gives for those feeds."""
+    def outputs(self, specs: Sequence[TensorSpec], feeds: Sequence[Array]) -> list[Array]:
+        """What the model gives for those feeds, of inputs that are -1 where rows are."""
         if self.chunk is None:
-            return self._run(feeds)
-        rows = next(
-            len(feed) for spec, feed in zip(self.specs, feeds, strict=True) if -1 in spec.shape
-        )
+            return self._run(specs, feeds)
+        rows = next(len(feed) for spec, feed in zip(specs, feeds, strict=True) if -1 in spec.shape)
         pieces = [
             Piece(self.chunk, min(self.chunk, rows - start)) for start in range(0, rows, self.chunk)
         ]
         results = [
-            self._run(cut(self.specs, feeds, index * self.chunk, piece))
+            self._run(specs, cut(specs, feeds, index * self.chunk, piece))
             for index, piece in enumerate(pieces)
         ]
         return join(self.layouts, pieces, results)
 
-    def _run(self, feeds: Sequence[Array]) -> list[Array]:
-        return self.runner.run(
-            {spec.name: feed for spec, feed in zip(self.specs, feeds, strict=True)}
-        )
+    def _run(self, specs: Sequence[TensorSpec], feeds: Sequence[Array]) -> list[Array]:
+        return self.runner.run({spec.name: feed for spec, feed in zip(specs, feeds, strict=True)})
 
 
 def differences(

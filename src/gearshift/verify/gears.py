@@ -90,16 +90,17 @@ class Verification:
                 shapes = self.gears.shapes(gear)
                 feeds = self.samples.feeds(shapes, _SEED)
                 if gear not in expected:
-                    expected[gear] = self._expected(feeds)
+                    expected[gear] = self._expected(gear, feeds)
                 start = time.perf_counter()
                 executable = loaded.executable(shapes)
                 built = time.perf_counter() - start
                 yield self._check(engine.name, gear, executable, feeds, expected[gear], built)
             loaded.close()
 
-    def _expected(self, feeds: Sequence[Array]) -> list[Array]:
+    def _expected(self, gear: Gear, feeds: Sequence[Array]) -> list[Array]:
+        frame = self.gears.frames[self.gears.frame_of(gear)[0]]
         try:
-            return self.reference.outputs(feeds)
+            return self.reference.outputs(frame.inputs, feeds)
         except EngineError as error:
             raise VerificationError(
                 f"the model as it came does not run on the inputs it is verified on: "
@@ -124,8 +125,10 @@ class Verification:
         return GearCheck(engine, gear, found, self._moved(gear, executable, feeds), built, seconds)
 
     def _moved(self, gear: Gear, executable: Executable, feeds: Sequence[Array]) -> str | None:
-        if self.layouts is None or gear.rows < 2:
+        number, there = self.gears.frame_of(gear)
+        if self.layouts is None or there.rows < 2:
             return ""
         others = self.samples.feeds(self.gears.shapes(gear), _OTHER_SEED)
-        index = moved_output(executable, self.gears.inputs, self.layouts, feeds, others)
+        inputs = self.gears.frames[number].inputs
+        index = moved_output(executable, inputs, self.layouts, feeds, others)
         return None if index is None else self.output_names[index]

@@ -23,9 +23,25 @@ def layouts_to_test(
         return tuple(proof.outputs[spec.name] for spec in outputs)
     if proof.verdict == "refuted":
         return None
+    found = set()
+    for frame in gears.frames:
+        within = {
+            there: facts[gear]
+            for gear in gears
+            for number, there in [gears.frame_of(gear)]
+            if gears.frames[number] is frame
+        }
+        if len(within) > 1:  # else nothing grows with the rows
+            found.add(_suggested_for(outputs, within))
+    return found.pop() if len(found) == 1 else None
+
+
+def _suggested_for(
+    outputs: Sequence[TensorSpec], facts: Mapping[Gear, Facts]
+) -> tuple[RowLayout | None, ...] | None:
     guesses = []
     for spec in outputs:
-        fits, layout = _suggested({gear: facts[gear][spec.name].shape for gear in gears})
+        fits, layout = _suggested({gear: known[spec.name].shape for gear, known in facts.items()})
         if not fits:
             return None
         guesses.append(layout)

@@ -48,23 +48,22 @@ def choose_reference(
         # Row by row, so that the check also says that a row does not depend on its place.
         chunk = 1
     threads = EngineOptions(threads=options.threads).thread_count
-    return Reference(UnoptimisedModel(model, threads), gears.inputs, layouts or (), chunk)
+    return Reference(UnoptimisedModel(model, threads), layouts or (), chunk)
 
 
 def _fits_beside_rows(filed: Sequence[TensorSpec], gears: GearSet) -> bool:
     """Whether the file takes the shapes asked for in every dim but that of the rows."""
     return all(
-        have in (-1, want) or want == -1
-        for had, asked in zip(filed, gears.inputs, strict=True)
-        for have, want in zip(had.shape, asked.shape, strict=True)
+        have in (-1, want) or (want == -1 and axis == 0 and gears.has_rows)
+        for frame in gears.frames
+        for had, asked in zip(filed, frame.inputs, strict=True)
+        for axis, (have, want) in enumerate(zip(had.shape, asked.shape, strict=True))
     )
 
 
 def _takes_any_rows(filed: Sequence[TensorSpec], gears: GearSet) -> bool:
     return all(
-        had.shape[0] == -1
-        for had, asked in zip(filed, gears.inputs, strict=True)
-        if -1 in asked.shape
+        had.shape[0] == -1 for had, carries in zip(filed, gears.carriers, strict=True) if carries
     )
 
 
@@ -73,8 +72,8 @@ def own_batch(filed: Sequence[TensorSpec], gears: GearSet) -> int:
     return next(
         (
             had.shape[0]
-            for had, asked in zip(filed, gears.inputs, strict=True)
-            if -1 in asked.shape and had.shape[0] > 0
+            for had, carries in zip(filed, gears.carriers, strict=True)
+            if carries and had.shape[0] > 0
         ),
         1,
     )

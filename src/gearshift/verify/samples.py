@@ -13,8 +13,9 @@ from gearshift.tensors import Array, Shape, TensorSpec, format_shape
 class Samples:
     """Gives feeds of any number of rows.
 
-    Made-up floats are normally distributed. Made-up integers are 0 or 1, since they are most often
-    ids, masks or lengths and nothing in the graph says how large one may be.
+    Made-up floats are normally distributed, and made-up bytes are those of images, 0 to 255. Other
+    made-up integers are 0 or 1, since they are most often ids, masks or lengths and nothing in the
+    graph says how large one may be.
     """
 
     def __init__(self, specs: Sequence[TensorSpec], given: Mapping[str, Array] | None) -> None:
@@ -35,14 +36,18 @@ class Samples:
 def _made_up(spec: TensorSpec, shape: Shape, random: np.random.Generator) -> Array:
     if spec.dtype.numpy.kind == "f":
         return random.standard_normal(shape, np.float32).astype(spec.dtype.numpy)
-    return random.integers(0, 2, shape).astype(spec.dtype.numpy)
+    highest = 256 if spec.dtype.name == "uint8" else 2
+    return random.integers(0, highest, shape).astype(spec.dtype.numpy)
 
 
 def _rows_of(given: Array, shape: Shape, seed: int) -> Array:
-    """As many rows as asked for, taken round and round from a start that depends on the seed."""
+    """As much as asked for, taken round and round; rows from a start that depends on the seed."""
     if given.shape == shape:
         return given
-    return np.ascontiguousarray(given[np.arange(seed, seed + shape[0]) % len(given)])
+    places = [np.arange(dim) for dim in shape]
+    places[0] += seed
+    places = [place % dim for place, dim in zip(places, given.shape, strict=True)]
+    return np.ascontiguousarray(given[np.ix_(*places)])
 
 
 def _checked(specs: Sequence[TensorSpec], given: Mapping[str, Array]) -> Mapping[str, Array]:
