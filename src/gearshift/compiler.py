@@ -154,7 +154,7 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
     if isinstance(dynamic_image_size, str):
         dynamic_image_size = parse_image_sizes(dynamic_image_size)
     if isinstance(dynamic_dims, str):
-        dynamic_dims = parse_dims(dynamic_dims, count_open_dims(input_shape or {}))
+        dynamic_dims = parse_dims(dynamic_dims, _open_dims(input_shape or {}))
     if isinstance(input_shape_range, str):
         input_shape_range = parse_shape_range(input_shape_range)
     given: dict[str, Any] = {  # in any form; the options put each into its own
@@ -289,9 +289,9 @@ def _describe(
         producer=f"gearshift {__version__}",
         source=recording.source_record(found.program.source),
         mode=found.gears.mode,
-        inputs=recording.input_records(found.gears),
+        inputs=recording.input_records(found.gears, options.pad),
         outputs=recording.output_records(found.outputs, layouts or [None] * len(found.outputs)),
-        gears=recording.gear_records(found.outputs, found.facts, found.memory, checks),
+        gears=recording.gear_records(found.gears, found.outputs, found.facts, found.memory, checks),
         proof=proof,
         topologies=tuple(
             TopologyRecord(engine.name, engine.version(), options.precision, engine.name)
@@ -410,6 +410,10 @@ def _warn_of_rows(proof: ProofRecord) -> list[str]:
         "the rows of this model are not known to be independent, so it runs exactly its gears and "
         f"is never padded, split or merged: {proof.reason}."
     ]
+
+
+def _open_dims(shapes: Mapping[str, Sequence[int]]) -> int:
+    return count_open_dims({name: tuple(shape) for name, shape in shapes.items()})
 
 
 def read_aipp(path: str | os.PathLike[str]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from gearshift.gears.build import Menu
+from gearshift.engines.base import Executable
+from gearshift.gears.build import Build, Menu
 from gearshift.gears.dispatch import Piece, Plan
 from gearshift.lanes import Lanes
 from gearshift.programs import Programs
@@ -19,6 +20,7 @@ from gearshift.tensors import Array, RowLayout, TensorSpec
 @dataclass(frozen=True)
 class _Call:
     menu: Menu
+    executables: Mapping[Build, Executable]
     feeds: Sequence[Array]
     results: Results
 
@@ -37,7 +39,10 @@ class Executor:
     def run(self, plan: Plan, menu: Menu, feeds: Sequence[Array]) -> list[Array]:
         """The outputs of a plan of at least one piece, made over that menu."""
         with self.programs.running():
-            return self._run(plan, _Call(menu, feeds, Results(self.layouts, self.outputs, plan)))
+            # Held until the call ends, whatever is evicted or let go of meanwhile.
+            executables = {build: self.programs.get(build) for build in menu.builds_of(plan)}
+            results = Results(self.layouts, self.outputs, plan)
+            return self._run(plan, _Call(menu, executables, feeds, results))
 
     def _run(self, plan: Plan, call: _Call) -> list[Array]:
         self._run_pieces(call, plan.alone, 0, 0)
@@ -56,7 +61,7 @@ class Executor:
         """Pieces one after the other; the first is that number of its plan, at row `start`."""
         for piece in pieces:
             build = call.menu.build(piece)
-            executable = self.programs.get(build)
+            executable = call.executables[build]
             feeds = cut(self.inputs, call.feeds, start, piece)
             targets = call.results.targets(start, piece)
             began = time.perf_counter()

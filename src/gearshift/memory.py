@@ -18,11 +18,13 @@ class ProgramMemory:
         build: what it is.
         nbytes: resident memory it adds, its own copy of the weights included.
         built: whether it is there now.
+        frame: number of the frame it runs, where gears differ in more than their rows.
     """
 
     build: Build
     nbytes: int
     built: bool
+    frame: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,18 @@ class MemoryReport:
         return sum(program.nbytes for program in self.programs)
 
 
-def report_memory(
-    nbytes: Mapping[Build, int],
-    built: Collection[Build],
-    *,
-    measured: bool,
-    limit: int | None,
-    mapped: int,
-) -> MemoryReport:
-    """The report on programs that take `nbytes` each, of which some are built."""
-    programs = tuple(
-        ProgramMemory(build, size, build in built) for build, size in sorted(nbytes.items())
+def program_memory(
+    nbytes: Mapping[Build, int], built: Collection[Build], frame: int
+) -> tuple[ProgramMemory, ...]:
+    """The programs of one frame, which take `nbytes` each, and of which some are built."""
+    return tuple(
+        ProgramMemory(build, size, build in built, frame) for build, size in sorted(nbytes.items())
     )
+
+
+def report_memory(
+    programs: tuple[ProgramMemory, ...], *, measured: bool, limit: int | None, mapped: int
+) -> MemoryReport:
+    """The report on those programs, in this process."""
     resident = int(psutil.Process().memory_info().rss)
     return MemoryReport(programs, measured, limit, mapped, resident)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -19,17 +20,23 @@ from gearshift.engines.registry import get_engine
 from gearshift.errors import OptionError
 from gearshift.gears.gear import Gear, GearSet, Mode
 from gearshift.options import Precision
-from gearshift.tensors import Array, RowLayout, TensorSpec, dtype_named
+from gearshift.tensors import Array, RowLayout, Shape, TensorSpec, dtype_named
 
 
 def gear_set(manifest: Manifest) -> GearSet:
     """The gears of an artifact."""
-    mode: Mode = "batch"
     inputs = tuple(
         TensorSpec(record.name, dtype_named(record.dtype), record.shape)
         for record in manifest.inputs
     )
-    return GearSet(mode, tuple(Gear(record.values) for record in manifest.gears), inputs)
+    is_batch, is_range = manifest.mode == "batch", manifest.mode == "range"
+    return GearSet(
+        cast(Mode, manifest.mode),
+        tuple(Gear(record.values) for record in manifest.gears),
+        inputs,
+        dealt=() if is_batch else tuple(record.inputs for record in manifest.gears),
+        ranges=tuple(record.ranges for record in manifest.inputs) if is_range else (),
+    )
 
 
 def output_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
@@ -40,6 +47,28 @@ def output_specs(manifest: Manifest) -> tuple[TensorSpec, ...]:
     )
 
 
+def frame_outputs(manifest: Manifest, number: int) -> tuple[TensorSpec, ...]:
+    """The outputs within one frame, -1 for the dims that only the number of rows decides."""
+    gears = gear_set(manifest)
+    if gears.mode in ("batch", "range"):
+        return output_specs(manifest)
+    record = next(
+        record
+        for gear, record in zip(gears, manifest.gears, strict=True)
+        if gears.frame_of(gear)[0] == number
+    )
+    return tuple(
+        replace(spec, shape=_open_rows(shape, output.row_axis))
+        for spec, shape, output in zip(
+            output_specs(manifest), record.outputs, manifest.outputs, strict=True
+        )
+    )
+
+
+def _open_rows(shape: Shape, axis: int | None) -> Shape:
+    return shape if axis is None else (*shape[:axis], -1, *shape[axis + 1 :])
+
+
 def row_layouts(manifest: Manifest) -> list[RowLayout | None]:
     """How rows lie in each output; None for one that is the same for every row."""
     return [
@@ -48,10 +77,13 @@ def row_layouts(manifest: Manifest) -> list[RowLayout | None]:
     ]
 
 
-def ones(gears: GearSet, rows: int) -> list[Array]:
-    """Feeds that run on most models: ones divide anything, and most tables have a row 1."""
-    shapes = gears.shapes_of(rows)
-    return [np.ones(shapes[spec.name], spec.dtype.numpy) for spec in gears.inputs]
+def ones(gears: GearSet, number: int, rows: int) -> list[Array]:
+    """Feeds of one frame that run on most models: ones divide anything, most tables have a row 1."""
+    is_range = gears.mode == "range"
+    shapes = gears.dealt[0] if is_range else gears.frames[number].shapes_of(rows).values()
+    return [
+        np.ones(shape, spec.dtype.numpy) for spec, shape in zip(gears.inputs, shapes, strict=True)
+    ]
 
 
 def load_network(artifact: Artifact, engine: str, threads: int | None) -> LoadedNetwork:

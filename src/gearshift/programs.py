@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from gearshift.artifact.reader import Artifact
@@ -32,27 +33,51 @@ FindBlob = Callable[[Build], bytes | None]
 """What an engine made of a build before, from where such things are kept."""
 
 
-class Programs:
-    """Executables by build. Safe to use from several threads."""
+class Networks:
+    """An artifact's network on each engine that is used, opened when it is first wanted."""
 
-    def __init__(self, artifact: Artifact, gears: GearSet, threads: int | None) -> None:
-        self._artifact = artifact
-        self._gears = gears
+    def __init__(self, artifact: Artifact, threads: int | None) -> None:
+        self.artifact = artifact
+        self.building = threading.Lock()  # one at a time: a compilation takes every core
+        self.closing = threading.Event()
         self._threads = threads
+        self._loaded: dict[str, LoadedNetwork] = {}
+
+    def get(self, engine: str) -> LoadedNetwork:
+        """The network on that engine, for whoever holds `building`. Raises EngineError."""
+        if self.closing.is_set():
+            raise ClosedError("the session is closed; load the model again to run it.")
+        if engine not in self._loaded:
+            self._loaded[engine] = load_network(self.artifact, engine, self._threads)
+        return self._loaded[engine]
+
+    def close(self) -> None:
+        """Gives everything back, once what is being built is built."""
+        self.closing.set()
+        with self.building:
+            for network in self._loaded.values():
+                network.close()
+            self._loaded.clear()
+
+
+class Programs:
+    """The executables of one frame, by build. Safe to use from several threads."""
+
+    def __init__(self, networks: Networks, gears: GearSet) -> None:
+        self._networks = networks
+        self._pool = networks.artifact.pool
+        self._gears = gears
         self._limit: int | None = None
-        self._networks: dict[str, LoadedNetwork] = {}
         self._built: dict[Build, Executable] = {}  # least recently used first, if there is a limit
         self._nbytes: Mapping[Build, int] = {}
         self._find_blob: FindBlob = lambda build: None
         self._unused: set[Build] = set()
         self._wanted: set[Build] = set()
         self._failed: set[Build] = set()
-        self._building = threading.Lock()  # one at a time: a compilation takes every core
         self._changing = threading.Lock()
         self._builder: ThreadPoolExecutor | None = None
         self._runs = 0  # begun so far
         self._running = 0
-        self._closing = threading.Event()
 
     @property
     def built(self) -> frozenset[Build]:
@@ -71,10 +96,15 @@ class Programs:
         with self._changing:
             self._nbytes, self._limit, self._find_blob = nbytes, limit, find_blob
             self._built = {b: e for b, e in self._built.items() if b in nbytes}
+            self._failed.clear()
 
     def has(self, build: Build) -> bool:
         """Whether `get` would return at once."""
         return build in self._built
+
+    def failed(self, build: Build) -> bool:
+        """Whether it was tried, and cannot be built."""
+        return build in self._failed
 
     def get(self, build: Build) -> Executable:
         """The program, built now if need be.
@@ -88,7 +118,8 @@ class Programs:
             return self._build(build)
         if self._limit is not None:
             with self._changing:
-                self._built[build] = self._built.pop(build, found)  # now the last to be evicted
+                if build in self._built:
+                    self._built[build] = self._built.pop(build)  # now the last to be evicted
         return found
 
     @contextlib.contextmanager
@@ -107,71 +138,73 @@ class Programs:
         """Told after each run: an engine that repacks weights in the first leaves memory behind."""
         if build in self._unused:
             self._unused.discard(build)
-            give_back_memory(self._artifact.pool)
+            give_back_memory(self._pool)
 
     def want(self, builds: Iterable[Build]) -> None:
         """Builds them in the background. One that fails is logged, and not tried again."""
         for build in builds:
             with self._changing:
-                if self._closing.is_set() or build in {*self._wanted, *self._failed, *self._built}:
+                if self._networks.closing.is_set() or build in {
+                    *self._wanted,
+                    *self._failed,
+                    *self._built,
+                }:
                     continue
                 self._wanted.add(build)
                 if self._builder is None:
                     self._builder = ThreadPoolExecutor(1, thread_name_prefix="gearshift-builder")
-                self._builder.submit(self._build_wanted, build)
+                future = self._builder.submit(self._build_wanted, build)
+            future.add_done_callback(partial(self._wanted_ended, build))
 
     def close(self) -> None:
-        """Gives everything back, once what is being built is built."""
+        """Lets go of everything, once what is being built is built."""
+        self._networks.closing.set()
         with self._changing:
-            self._closing.set()
             builder = self._builder
         if builder is not None:
             builder.shutdown(cancel_futures=True)
-        with self._building:
+        with self._networks.building:
             self._built.clear()
-            for network in self._networks.values():
-                network.close()
-            self._networks.clear()
 
     def _build_wanted(self, build: Build) -> None:
         self._wait_for_pause()
-        try:
-            self._build(build)
-        except ClosedError:
-            return
-        except EngineError as error:
+        self._build(build)
+
+    def _wanted_ended(self, build: Build, future: Future[None]) -> None:
+        self._wanted.discard(build)
+        error = None if future.cancelled() else future.exception()
+        if error is not None and not isinstance(error, ClosedError):
             self._failed.add(build)
             _LOG.warning("%s cannot be built and will not be used: %s", build, error)
-        finally:
-            self._wanted.discard(build)
 
     def _wait_for_pause(self) -> None:
         end = time.monotonic() + _LONGEST_WAIT
         while time.monotonic() < end:
             runs = self._runs
-            if self._closing.wait(_PAUSE) or (runs == self._runs and not self._running):
+            if self._networks.closing.wait(_PAUSE) or (runs == self._runs and not self._running):
                 return
 
     def _build(self, build: Build) -> Executable:
-        with self._building:
-            if self._closing.is_set():
+        with self._networks.building:
+            if self._networks.closing.is_set():
                 raise ClosedError("the session is closed; load the model again to run it.")
             if build in self._built:
                 return self._built[build]
             self._make_room(build)
-            executable = self._make(build)
+            try:
+                executable = self._make(build)
+            except EngineError:
+                self._failed.add(build)
+                raise
             self._unused.add(build)
             with self._changing:
                 if build in self._nbytes:  # else it is for a call that began before others came
                     self._built[build] = executable
-            give_back_memory(self._artifact.pool)
+            give_back_memory(self._pool)
             return executable
 
     def _make(self, build: Build) -> Executable:
-        if build.engine not in self._networks:
-            network = load_network(self._artifact, build.engine, self._threads)
-            self._networks[build.engine] = network
-        network = self._networks[build.engine]
+        network = self._networks.get(build.engine)
         shapes = self._gears.shapes_of(build.rows)
         blob = self._find_blob(build)
         if blob is not None:

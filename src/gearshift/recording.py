@@ -19,7 +19,7 @@ from gearshift.engines.base import Constant
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.options import CompileOptions
 from gearshift.program import Source
-from gearshift.tensors import RowLayout, TensorSpec
+from gearshift.tensors import Range, RowLayout, TensorSpec
 from gearshift.verify.gears import GearCheck
 from gearshift.verify.separability import Proof
 
@@ -31,9 +31,13 @@ def source_record(source: Source) -> SourceRecord:
     )
 
 
-def input_records(gears: GearSet) -> tuple[InputRecord, ...]:
-    """The inputs."""
-    return tuple(InputRecord(spec.name, spec.dtype.name, spec.shape) for spec in gears.inputs)
+def input_records(gears: GearSet, pads: Mapping[str, float]) -> tuple[InputRecord, ...]:
+    """The inputs, and what they may be padded with."""
+    ranges = gears.ranges or ((),) * len(gears.inputs)
+    return tuple(
+        InputRecord(spec.name, spec.dtype.name, spec.shape, of_dims, pads.get(spec.name))
+        for spec, of_dims in zip(gears.inputs, ranges, strict=True)
+    )
 
 
 def output_records(
@@ -53,6 +57,7 @@ def output_records(
 
 
 def gear_records(
+    gears: GearSet,
     outputs: Sequence[TensorSpec],
     facts: Mapping[Gear, Facts],
     memory: Sequence[GearMemory],
@@ -67,8 +72,9 @@ def gear_records(
             differences=_difference_records(
                 check for check in checks if check.gear == predicted.gear
             ),
+            inputs=gears.dealt[index] if gears.dealt else (),
         )
-        for predicted in memory
+        for index, predicted in enumerate(memory)
     )
 
 
@@ -115,6 +121,14 @@ def option_records(options: CompileOptions) -> tuple[tuple[str, str], ...]:
     asked = {
         "input_shape": ";".join(shapes),
         "dynamic_batch_size": ",".join(map(str, options.dynamic_batch_size)),
+        "dynamic_image_size": _gears_text(options.dynamic_image_size),
+        "dynamic_dims": _gears_text(options.dynamic_dims),
+        "input_shape_range": ";".join(
+            f"{name}:[{','.join(map(_range_text, dims))}]".removeprefix(":")
+            for name, dims in options.input_shape_range
+        ),
+        "input_format": options.input_format,
+        "pad": ";".join(f"{name}:{value:g}" for name, value in options.pad.items()),
         "engine": options.engine,
         "precision": options.precision,
         "separability": options.separability,
@@ -123,6 +137,17 @@ def option_records(options: CompileOptions) -> tuple[tuple[str, str], ...]:
         "command": options.command,
     }
     return tuple((name, value) for name, value in asked.items() if value)
+
+
+def _gears_text(gears: Iterable[tuple[int, ...]]) -> str:
+    return ";".join(",".join(map(str, values)) for values in gears)
+
+
+def _range_text(bounds: Range) -> str:
+    low, high = bounds
+    if high == -1:
+        return "-1" if low <= 1 else f"{low}~-1"
+    return str(low) if low == high else f"{low}~{high}"
 
 
 def _difference_records(checks: Iterable[GearCheck]) -> tuple[DifferenceRecord, ...]:

@@ -31,16 +31,16 @@ def check_feeds(specs: Sequence[TensorSpec], inputs: Mapping[str, object]) -> li
 
 
 def count_rows(specs: Sequence[TensorSpec], feeds: Sequence[Array]) -> int:
-    """How many rows were given. Raises InputError if inputs that carry rows disagree."""
+    """How many rows were given, 1 where none are. Raises InputError if inputs disagree."""
     counts = {
         spec.name: len(feed)
         for spec, feed in zip(specs, feeds, strict=True)
         if spec.shape[:1] == (-1,)
     }
-    if len(set(counts.values())) != 1:
+    if len(set(counts.values())) > 1:
         seen = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
         raise InputError(f"inputs differ in their number of rows: {seen}. Give each the same.")
-    return next(iter(counts.values()))
+    return next(iter(counts.values()), 1)
 
 
 def cut(
@@ -154,7 +154,7 @@ def _check_feed(spec: TensorSpec, value: object) -> Array:
     if not fits:
         raise InputError(
             f"input {spec.name!r} has shape {format_shape(array.shape)}; the model takes "
-            f"{format_shape(spec.shape)}, where -1 is any number of rows."
+            f"{format_shape(spec.shape)}, where -1 is what may vary."
         )
     return np.asarray(array, order="C")
 

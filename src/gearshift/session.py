@@ -1,4 +1,4 @@
-"""The run line: artifact -> strategy -> dispatch -> programs -> outputs.
+"""The run line: artifact -> frame -> strategy -> dispatch -> programs -> outputs.
 
 with gearshift.load("rec.om") as model:
     outputs = model.run({"x": crops})
@@ -12,7 +12,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, cast
 
@@ -21,19 +20,18 @@ import numpy as np
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
 from gearshift.engines.base import usable_cores
-from gearshift.errors import ClosedError, GearError, InputError
-from gearshift.execution import Executor
-from gearshift.gears.build import Build, Menu
-from gearshift.gears.dispatch import Plan, row_by_row
-from gearshift.lanes import Lanes
+from gearshift.errors import ClosedError, GearError, InputError, OptionError
+from gearshift.framing import Framing, cut_off
+from gearshift.gears.dispatch import Plan
+from gearshift.gears.gear import Gear
 from gearshift.memory import MemoryReport, report_memory
-from gearshift.opening import gear_set, ones, output_specs, row_layouts
+from gearshift.opening import gear_set, output_specs
 from gearshift.options import Budget, SessionOptions
-from gearshift.programs import Programs
+from gearshift.programs import Networks
 from gearshift.rows import check_feeds, count_rows
-from gearshift.stats import Stats, StatsKeeper
-from gearshift.strategy import Strategy, find_strategy, measure
-from gearshift.tensors import MBATCH_INPUT, Array, RowLayout, Shape, TensorSpec, dtype_named
+from gearshift.stats import Stats, merged
+from gearshift.tensors import MBATCH_INPUT, Array, TensorSpec, dtype_named
+from gearshift.track import Track
 from gearshift.tuning.table import CostTable
 
 _WORKER: Final = "gearshift-session"
@@ -100,26 +98,36 @@ class Session:
         self._artifact = artifact
         self._gears = gear_set(self.manifest)
         self._outputs = output_specs(self.manifest)
-        self._layouts = row_layouts(self.manifest)
+        self._framing = Framing(self.manifest)
         self._options = replace(options, threads=options.threads or usable_cores())
-        self._programs = Programs(artifact, self._gears, self._options.threads)
-        self._stats = StatsKeeper()
+        self._networks = Networks(artifact, self._options.threads)
         self._lock = threading.Condition()
         self._calls = 0  # made and not yet come to their end
         self._worker: ThreadPoolExecutor | None = None
         self._closing = False
-        self._adopt(find_strategy(artifact, self._gears, self._options))
+        self._tracks = [
+            Track(artifact, self._networks, number, self._options)
+            for number in range(len(self._gears.frames))
+        ]
         self._preload(options.preload)
 
     @property
-    def gears(self) -> tuple[int, ...]:
-        """The batch sizes the model was compiled for, in the order declared."""
-        return self._gears.sizes
+    def gears(self) -> tuple[int | tuple[int, ...], ...]:
+        """The gears in the order declared: batch sizes, or tuples of values in other modes."""
+        if self._gears.mode == "batch":
+            return self._gears.sizes
+        if self._gears.mode in ("fixed", "range"):
+            return ()
+        return tuple(gear.values for gear in self._gears)
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """Every input in order; -1 where the gear decides. The last one carries the gear."""
-        return (*self._gears.inputs, TensorSpec(MBATCH_INPUT, dtype_named("int32"), (1,)))
+        """Every input in order; -1 where the gear decides. With gears, the last carries the gear."""
+        if not self.gears:
+            return self._gears.inputs
+        values = len(self._gears.gears[0].values)
+        gear = TensorSpec(MBATCH_INPUT, dtype_named("int32"), (values,))
+        return (*self._gears.inputs, gear)
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -129,20 +137,32 @@ class Session:
     @property
     def engines(self) -> tuple[str, ...]:
         """Names of the engines that run it."""
-        return tuple(sorted({build.engine for build in self._strategy.menu.builds}))
+        builds = {build for track in self._tracks for build in track.menu.builds}
+        return tuple(sorted({build.engine for build in builds}))
 
-    def plan(self, rows: int) -> Plan:
+    def plan(self, rows: int, shapes: Mapping[str, Sequence[int]] | None = None) -> Plan:
         """The pieces that `run` would use for that many rows, once their programs are built.
 
+        Args:
+            rows: how many.
+            shapes: of the arrays of a call, by input name; needed where gears differ in more than
+                their number of rows.
+
         Raises:
-            GearError: the model is not separable and `rows` is not one of its gears.
+            GearError: the rows are not independent and `rows` is not a gear's, or no gear has those
+                shapes.
+            InputError: `rows` is not a number of rows, or shapes are missing.
         """
         rows = _whole(rows, "a number of rows")
         if rows < 0:
             raise InputError(f"cannot plan {rows} rows: give 0 or more.")
-        return self._plan(rows, self._strategy.menu)
+        if shapes is None and len(self._tracks) == 1:
+            return self._tracks[0].plan(rows)
+        return self._tracks[self._frame_for(shapes or {})].plan(rows)
 
-    def run(self, inputs: Mapping[str, Any], *, gear: int | None = None) -> dict[str, Array]:
+    def run(
+        self, inputs: Mapping[str, Any], *, gear: int | Sequence[int] | None = None
+    ) -> dict[str, Array]:
         """Runs any number of rows, 0 included.
 
         Args:
@@ -150,7 +170,8 @@ class Session:
                 them at axis 0. ``ascend_mbatch_shape_data`` may be given as one more key and
                 means the same as `gear`.
             gear: compute exactly this gear's rows, padded if fewer are given; None plans. What is
-                quickest for that many rows runs, in pieces if need be.
+                quickest for that many rows runs, in pieces if need be. A number of rows, or in
+                other modes the gear's values in the order declared.
 
         Returns:
             One array per output, by name; rows in the order given.
@@ -168,7 +189,7 @@ class Session:
             self._end()
 
     def run_async(
-        self, inputs: Mapping[str, Any], *, gear: int | None = None
+        self, inputs: Mapping[str, Any], *, gear: int | Sequence[int] | None = None
     ) -> Future[dict[str, Array]]:
         """`run` on a worker; calls run one after the other, in the order they were made.
 
@@ -184,23 +205,22 @@ class Session:
         future.add_done_callback(lambda _: self._end())
         return future
 
-    def _run(self, inputs: Mapping[str, Any], gear: int | None) -> dict[str, Array]:
+    def _run(self, inputs: Mapping[str, Any], gear: int | Sequence[int] | None) -> dict[str, Array]:
         if not isinstance(inputs, Mapping):
             raise InputError(
                 f"run takes a mapping of input name to array, got {type(inputs).__name__}; "
                 f"give {{{self._gears.inputs[0].name!r}: array}}."
             )
         inputs = dict(inputs)
-        gear = _one_gear(gear, inputs.pop(MBATCH_INPUT, None))
+        asked = self._one_gear(gear, inputs.pop(MBATCH_INPUT, None))
         feeds = check_feeds(self._gears.inputs, inputs)
-        rows = count_rows(self._gears.inputs, feeds)
-        if gear is not None:
-            self._check_gear(gear, rows)
-        results = self._run_rows(rows, gear, feeds) if rows else self._run_nothing(feeds, gear)
-        self._stats.count_call()
-        return {spec.name: result for spec, result in zip(self._outputs, results, strict=True)}
+        rows = count_rows(self._gears.row_inputs, feeds)
+        fit = self._framing.find(feeds, asked, lambda number: self._tracks[number].plan(rows).cost)
+        there = None if asked is None else self._gears.frame_of(asked)[1].rows
+        made = cut_off(self._tracks[fit.frame].run(fit.feeds, there), fit.cuts)
+        return {spec.name: result for spec, result in zip(self._outputs, made, strict=True)}
 
-    def tune(self, seconds: float | None = None) -> CostTable:
+    def tune(self, seconds: float | None = None) -> tuple[CostTable, ...]:
         """Measures what runs quickest on this host, plans by it from now on, and keeps it.
 
         Candidates (each engine, one after the other or in lanes, at each size) are timed in
@@ -208,33 +228,36 @@ class Session:
 
         Args:
             seconds: about how long to measure, building included, but at least three times
-                each. None means ``GEARSHIFT_TUNE_SECONDS``, or ten.
+                each. None means what `load` was given, ``GEARSHIFT_TUNE_SECONDS``, or ten.
+
+        Returns:
+            One table; where gears differ in more than their number of rows one for each of these.
 
         Raises:
+            OptionError: `seconds` is not a number of seconds.
             EngineError: no engine could be measured.
         """
+        seconds = SessionOptions(tune=seconds).tune
         self._begin()
         try:
-            strategy = measure(self._artifact, self._gears, self._options, seconds)
-            self._adopt(strategy)
+            return tuple(track.tune(seconds) for track in self._tracks)
         finally:
             self._end()
-        assert strategy.table is not None, "what was measured has a table"
-        return strategy.table
 
     def memory(self) -> MemoryReport:
         """What each program takes, and which of them are built."""
+        strategies = [track.strategy for track in self._tracks]
+        limits = [each.limit for each in strategies if each.limit is not None]
         return report_memory(
-            self._strategy.nbytes,
-            self._programs.built,
-            measured=self._strategy.table is not None,
-            limit=self._strategy.limit,
+            tuple(program for track in self._tracks for program in track.memory()),
+            measured=all(each.table is not None for each in strategies),
+            limit=sum(limits) if limits else None,
             mapped=self._artifact.size,
         )
 
     def stats(self) -> Stats:
-        """What was run so far, in all and per gear."""
-        return self._stats.snapshot()
+        """What was run so far, in all and per number of rows."""
+        return merged([track.stats.snapshot() for track in self._tracks])
 
     def close(self) -> None:
         """Gives everything back. Calls already made come to their end first; later ones fail.
@@ -247,8 +270,9 @@ class Session:
                 self._worker.shutdown(wait=False)
             if not threading.current_thread().name.startswith(_WORKER):
                 self._lock.wait_for(lambda: self._calls == 0)
-            if self._calls == 0:
-                self._release()
+            is_last = self._calls == 0
+        if is_last:
+            self._release()
 
     def __enter__(self) -> Session:
         return self
@@ -275,130 +299,62 @@ class Session:
         with self._lock:
             self._calls -= 1
             self._lock.notify_all()
-            if self._closing and self._calls == 0:
-                self._release()
+            is_last = self._closing and self._calls == 0
+        if is_last:
+            self._release()
 
     def _release(self) -> None:
-        self._programs.close()
-        self._executor.lanes.close()
+        """May come twice, and waits for what is being built."""
+        for track in self._tracks:
+            track.close()
+        self._networks.close()
         self._artifact.close()
 
-    def _adopt(self, strategy: Strategy) -> None:
-        """Plans by it from now on; calls under way end on what they began with."""
-        self._strategy = strategy
-        self._programs.use(strategy.nbytes, strategy.limit, strategy.find_blob)
-        lanes = Lanes(strategy.menu.lanes)
-        self._executor = Executor(
-            self._gears.inputs, self._outputs, self._layouts, self._programs, lanes, self._stats
-        )
-
     def _preload(self, gears: bool | tuple[int, ...]) -> None:
-        menu = self._strategy.menu
-        wanted = set(menu.builds) if gears is True else set()
-        for gear in gears if isinstance(gears, tuple) else ():
-            self._gears.of_rows(gear)
-            wanted |= menu.builds_of(self._plan(gear, menu))
-        for build in sorted(wanted):
-            self._programs.get(build)
-
-    def _run_rows(self, rows: int, gear: int | None, feeds: list[Array]) -> list[Array]:
-        plan, menu = self._within_reach(gear or rows)
-        return self._executor.run(plan if gear is None else plan.first(rows), menu, feeds)
-
-    def _within_reach(self, rows: int) -> tuple[Plan, Menu]:
-        """The plan for now, and the menu it is over: not all programs may have been built yet.
-
-        While better ones are being built, those that are there answer, be it row by row.
-        """
-        strategy = self._strategy
-        menu = strategy.menu
-        plan = self._plan(rows, menu)
-        missing = [build for build in menu.builds_of(plan) if not self._programs.has(build)]
-        if not missing or not strategy.may_split:
-            return plan, menu
-        if not self._programs.built:
-            self._programs.get(menu.starter)
-        self._programs.want(missing)
-        ready = _menu_of(menu, self._programs.built)
-        return (self._plan(rows, ready), ready) if ready.wide else (plan, menu)
-
-    def _plan(self, rows: int, menu: Menu) -> Plan:
-        if not self.manifest.proof.separable:
-            return self._exact_plan(rows, menu)
-        if self._options.batch_invariant:
-            return row_by_row(rows, *menu.single_size, menu.lanes)
-        return menu.planner.plan(rows)
-
-    def _exact_plan(self, rows: int, menu: Menu) -> Plan:
-        if rows not in self.gears:
-            declared = ", ".join(str(size) for size in self.gears)
-            raise GearError(
-                f"{rows} rows cannot be padded, split or merged: the rows of this model are not "
-                f"known to be independent ({self.manifest.proof.reason}). It runs exactly "
-                f"{declared} rows."
+        if gears is False:
+            return
+        if gears is not True and self._gears.mode != "batch":
+            raise OptionError(
+                f"preload={gears!r} names batch sizes, and the gears of this model are "
+                f"{self._gears.mode}; give preload=True for all of them."
             )
-        return menu.exact_plan(rows)
+        for track in self._tracks:
+            track.preload(None if gears is True else gears)
 
-    def _run_nothing(self, feeds: list[Array], gear: int | None) -> list[Array]:
-        """Outputs for no rows: empty where they carry rows, else what any rows would give."""
-        if gear is None:
-            self.plan(0)  # refused if the rows are not independent
-        smallest = min(self._gears, key=lambda each: each.rows)
-        shapes = self.manifest.gears[self._gears.gears.index(smallest)].outputs
-        shared: list[Array] = []
-        if None in self._layouts:
-            given = [
-                one if -1 in spec.shape else feed
-                for spec, one, feed in zip(
-                    self._gears.inputs, ones(self._gears, smallest.rows), feeds, strict=True
-                )
-            ]
-            shared = self._run_rows(smallest.rows, None, given)
-        return [
-            shared[index] if layout is None else _no_rows(shapes[index], layout, spec)
-            for index, (layout, spec) in enumerate(zip(self._layouts, self._outputs, strict=True))
+    def _frame_for(self, shapes: Mapping[str, Sequence[int]]) -> int:
+        names = [spec.name for spec in self._gears.inputs]
+        if sorted(shapes) != sorted(names):
+            raise InputError(
+                f"the gears of this model differ in more than their rows: give shapes= of all "
+                f"inputs, {', '.join(names)}; got {', '.join(shapes) or 'none'}."
+            )
+        dummies = [
+            np.broadcast_to(np.zeros((), spec.dtype.numpy), tuple(shapes[spec.name]))
+            for spec in self._gears.inputs
         ]
+        return self._framing.find(dummies, None, lambda number: float(number)).frame
 
-    def _check_gear(self, gear: int, rows: int) -> None:
-        self._gears.of_rows(gear)
-        if rows > gear or not (rows == gear or self.manifest.proof.separable):
-            raise GearError(
-                f"gear={gear} was asked for with {rows} rows; "
-                + (
-                    "a gear takes as many rows as its size at most. Leave gear= out to have "
-                    "the rows split."
-                    if rows > gear
-                    else f"this model takes exactly {gear}, because its rows are not known to be "
-                    f"independent ({self.manifest.proof.reason})."
-                )
-            )
-
-
-@lru_cache(maxsize=16)
-def _menu_of(menu: Menu, built: frozenset[Build]) -> Menu:
-    """What is left of it; remembered with all its plans, because few programs come and go."""
-    return menu.only(built)
+    def _one_gear(self, gear: object, shape_data: object) -> Gear | None:
+        """The gear asked for, in either of its two spellings."""
+        asked = None if gear is None else _values(gear, "a gear")
+        fed = None if shape_data is None else _values(shape_data, f"values of {MBATCH_INPUT}")
+        if asked is not None and fed is not None and asked != fed:
+            raise GearError(f"gear={asked} and {MBATCH_INPUT}={fed} differ: give one.")
+        values = fed if asked is None else asked
+        if values is None:
+            return None
+        if self._gears.mode == "batch" and len(values) == 1:
+            return self._gears.of_rows(values[0])
+        return self._gears.of_values(values)
 
 
-def _no_rows(shape: Shape, layout: RowLayout, spec: TensorSpec) -> Array:
-    dims = list(shape)
-    dims[layout.axis] = 0
-    return np.zeros(dims, spec.dtype.numpy)
-
-
-def _one_gear(gear: object, shape_data: object) -> int | None:
-    """The gear asked for, in either of its two spellings."""
-    asked = None if gear is None else _whole(gear, "a gear")
-    if shape_data is None:
-        return asked
+def _values(value: object, what: str) -> tuple[int, ...]:
+    """One number, or several."""
     try:
-        (value,) = np.asarray(shape_data).reshape(-1)
+        given = np.asarray(value).reshape(-1)
     except ValueError:
-        value = shape_data
-    fed = _whole(value, f"one value of {MBATCH_INPUT}")
-    if asked not in (None, fed):
-        raise GearError(f"gear={asked} and {MBATCH_INPUT}={fed} differ: give one.")
-    return fed
+        raise InputError(f"{value!r} is not {what}, which is whole numbers.") from None
+    return tuple(_whole(one, what) for one in given.tolist())
 
 
 def _whole(value: object, what: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gearshift.gears.dispatch import Piece
@@ -34,7 +34,7 @@ class Stats:
         calls: calls of ``run`` that came to an end, empty ones included.
         rows: rows they were given.
         padded_rows: rows computed only to be thrown away.
-        gears: the same per gear, for gears that ran.
+        gears: what was computed, per number of rows; calls that failed half-way included.
     """
 
     calls: int
@@ -43,19 +43,41 @@ class Stats:
     gears: Mapping[int, GearStats]
 
 
+def merged(parts: Sequence[Stats]) -> Stats:
+    """The sum of several: what ran at one number of rows comes together."""
+    gears: dict[int, GearStats] = {}
+    for part in parts:
+        for size, more in part.gears.items():
+            so_far = gears.get(size, GearStats())
+            gears[size] = GearStats(
+                so_far.runs + more.runs,
+                so_far.rows + more.rows,
+                so_far.padded_rows + more.padded_rows,
+                so_far.seconds + more.seconds,
+            )
+    return Stats(
+        calls=sum(part.calls for part in parts),
+        rows=sum(part.rows for part in parts),
+        padded_rows=sum(part.padded_rows for part in parts),
+        gears=dict(sorted(gears.items())),
+    )
+
+
 class StatsKeeper:
     """Collects from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls = 0
+        self._rows = 0
         # Runs, rows, padded rows and seconds by gear: sums in place, because every piece adds.
         self._sums: dict[int, list[float]] = {}
 
-    def count_call(self) -> None:
-        """One ``run`` came to its end."""
+    def count_call(self, rows: int) -> None:
+        """One ``run`` of so many rows came to its end."""
         with self._lock:
             self._calls += 1
+            self._rows += rows
 
     def count_piece(self, piece: Piece, seconds: float) -> None:
         """One gear ran once."""
@@ -69,14 +91,14 @@ class StatsKeeper:
     def snapshot(self) -> Stats:
         """The counts now."""
         with self._lock:
-            calls = self._calls
+            calls, rows = self._calls, self._rows
             gears = {
                 gear: GearStats(int(runs), int(rows), int(padded), seconds)
                 for gear, (runs, rows, padded, seconds) in sorted(self._sums.items())
             }
         return Stats(
             calls=calls,
-            rows=sum(gear.rows for gear in gears.values()),
+            rows=rows,
             padded_rows=sum(gear.padded_rows for gear in gears.values()),
             gears=gears,
         )

@@ -18,6 +18,7 @@ from gearshift.artifact.manifest import (
 )
 from gearshift.artifact.pool import POOL_ALIGNMENT
 from gearshift.errors import CorruptArtifactError
+from gearshift.gears.gear import MODES
 from gearshift.tensors import DTYPE_NAMES, MBATCH_INPUT, Shape, dtype_named, format_shape
 
 MAX_RANK: Final = 64
@@ -27,7 +28,6 @@ MAX_GEARS: Final = 1024
 MAX_ROWS: Final = 2**31 - 1
 """Largest gear: it is passed to the model as a 32-bit number."""
 
-_MODE: Final = "batch"
 _PRECISIONS: Final = ("f32", "f16", "bf16")
 
 
@@ -41,11 +41,11 @@ def check_manifest(manifest: Manifest, parts: Mapping[str, int]) -> None:
     Raises:
         CorruptArtifactError: names the key and the rule.
     """
-    if manifest.mode != _MODE:
-        _refuse("mode", manifest.mode, f"{_MODE!r} in this version of the format")
+    if manifest.mode not in MODES:
+        _refuse("mode", manifest.mode, f"one of {', '.join(MODES)}")
     _check_names("inputs", [record.name for record in manifest.inputs])
     _check_names("outputs", [record.name for record in manifest.outputs])
-    _check_inputs(manifest.inputs)
+    _check_inputs(manifest)
     for index, output in enumerate(manifest.outputs):
         _check_output(f"outputs[{index}]", output)
     _check_topologies(manifest.topologies, parts)
@@ -79,17 +79,33 @@ def _nbytes(dtype: str, shape: Shape) -> int:
     return math.prod(max(1, abs(dim)) for dim in shape) * dtype_named(dtype).itemsize
 
 
-def _check_inputs(inputs: tuple[InputRecord, ...]) -> None:
+def _check_inputs(manifest: Manifest) -> None:
+    inputs = manifest.inputs
     for index, record in enumerate(inputs):
-        _check_tensor(f"inputs[{index}]", record.dtype, record.shape, lowest=-1)
-        if -1 in record.shape[1:]:
-            _refuse(f"inputs[{index}].shape", record.shape, "-1 in the first place only")
+        where = f"inputs[{index}]"
+        _check_tensor(where, record.dtype, record.shape, lowest=-1)
+        if manifest.mode == "batch" and -1 in record.shape[1:]:
+            _refuse(f"{where}.shape", record.shape, "-1 in the first place only")
         if record.name == MBATCH_INPUT:
-            _refuse(f"inputs[{index}].name", record.name, "another; that one is the gear's own")
-    if not any(-1 in record.shape for record in inputs):
-        _refuse(
-            "inputs", [record.shape for record in inputs], "such that one has a first dim of -1"
-        )
+            _refuse(f"{where}.name", record.name, "another; that one is the gear's own")
+        has_ranges = manifest.mode == "range"
+        if len(record.ranges) != (len(record.shape) if has_ranges else 0):
+            _refuse(f"{where}.ranges", record.ranges, "one for each dim, in mode range alone")
+        if any(low < 0 or (high != -1 and high < low) for low, high in record.ranges):
+            _refuse(f"{where}.ranges", record.ranges, "from a least to a most, or to -1")
+    is_open = any(-1 in record.shape for record in inputs)
+    if is_open == (manifest.mode == "fixed"):
+        shapes = [record.shape for record in inputs]
+        _refuse("inputs", shapes, "open in some dim, or of mode fixed and in none")
+    names = {record.name for record in inputs}
+    for output in manifest.outputs:
+        if any(follow.input not in names for follow in output.follows):
+            _refuse("outputs.follows", output.follows, "of the file's inputs")
+        if any(follow.over < 1 or follow.times < 1 for follow in output.follows):
+            _refuse("outputs.follows", output.follows, "of whole numbers from 1")
+    for aipp in manifest.aipp:
+        if aipp.input not in names:
+            _refuse("aipp.input", aipp.input, "one of the file's inputs")
 
 
 def _check_output(where: str, output: OutputRecord) -> None:
@@ -108,13 +124,43 @@ def _check_gears(manifest: Manifest) -> None:
         _refuse("gears", [gear.values for gear in gears], "different from one another")
     for index, gear in enumerate(gears):
         where = f"gears[{index}]"
-        if len(gear.values) != 1 or not 1 <= gear.values[0] <= MAX_ROWS:
-            _refuse(f"{where}.values", gear.values, f"one number from 1 to {MAX_ROWS}")
+        if not all(1 <= value <= MAX_ROWS for value in gear.values):
+            _refuse(f"{where}.values", gear.values, f"numbers from 1 to {MAX_ROWS}")
+        if manifest.mode == "batch" and len(gear.values) != 1:
+            _refuse(f"{where}.values", gear.values, "one number of rows")
         if gear.predicted_bytes < 0:
             _refuse(f"{where}.predicted_bytes", gear.predicted_bytes, "0 or more")
-        _check_inputs_at(where, gear.values[0], manifest.inputs)
-        _check_outputs_at(where, gear, manifest.outputs)
+        if manifest.mode == "batch":
+            _check_inputs_at(where, gear.values[0], manifest.inputs)
+        else:
+            _check_dealt(where, gear, manifest.inputs)
+        rows = _rows_of(manifest, gear)
+        _check_outputs_at(where, gear, manifest.outputs, rows)
         _check_differences(where, gear, manifest)
+
+
+def _rows_of(manifest: Manifest, gear: GearRecord) -> int | None:
+    """The number of rows at a gear; None if it has none."""
+    if manifest.mode == "batch":
+        return gear.values[0]
+    leading = {
+        shape[0]
+        for record, shape in zip(manifest.inputs, gear.inputs, strict=True)
+        if record.shape[:1] == (-1,)
+    }
+    return leading.pop() if manifest.mode == "dims" and len(leading) == 1 else None
+
+
+def _check_dealt(where: str, gear: GearRecord, inputs: tuple[InputRecord, ...]) -> None:
+    if len(gear.inputs) != len(inputs):
+        _refuse(f"{where}.inputs", gear.inputs, f"{len(inputs)} shapes, one per input")
+    for index, (shape, record) in enumerate(zip(gear.inputs, inputs, strict=True)):
+        place = f"{where}.inputs[{index}]"
+        _check_tensor(place, record.dtype, shape, lowest=0)
+        if len(shape) != len(record.shape) or any(
+            want not in (-1, dim) for want, dim in zip(record.shape, shape, strict=True)
+        ):
+            _refuse(place, shape, f"what {format_shape(record.shape)} allows")
 
 
 def _check_inputs_at(where: str, rows: int, inputs: tuple[InputRecord, ...]) -> None:
@@ -124,7 +170,9 @@ def _check_inputs_at(where: str, rows: int, inputs: tuple[InputRecord, ...]) -> 
             _refuse(f"{where}.values", rows, f"small enough for inputs under {MAX_BYTES} bytes")
 
 
-def _check_outputs_at(where: str, gear: GearRecord, outputs: tuple[OutputRecord, ...]) -> None:
+def _check_outputs_at(
+    where: str, gear: GearRecord, outputs: tuple[OutputRecord, ...], rows: int | None
+) -> None:
     if len(gear.outputs) != len(outputs):
         _refuse(f"{where}.outputs", gear.outputs, f"{len(outputs)} shapes, one per output")
     for index, (shape, output) in enumerate(zip(gear.outputs, outputs, strict=True)):
@@ -134,9 +182,11 @@ def _check_outputs_at(where: str, gear: GearRecord, outputs: tuple[OutputRecord,
             want not in (-1, dim) for want, dim in zip(output.shape, shape, strict=True)
         ):
             _refuse(place, shape, f"what {format_shape(output.shape)} allows")
-        rows = gear.values[0] * output.row_inner
-        if output.row_axis is not None and shape[output.row_axis] != rows:
-            _refuse(place, shape, f"{rows} long along its row axis {output.row_axis}")
+        if output.row_axis is None:
+            continue
+        if rows is None or shape[output.row_axis] != rows * output.row_inner:
+            long = "without rows" if rows is None else f"{rows * output.row_inner} long"
+            _refuse(place, shape, f"{long} along its row axis {output.row_axis}")
 
 
 def _check_differences(where: str, gear: GearRecord, manifest: Manifest) -> None:

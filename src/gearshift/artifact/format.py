@@ -24,12 +24,14 @@ from gearshift.errors import (
 )
 
 MAGIC: Final = b"GEARSHFT"
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """The newest version that the reader knows."""
 MIN_READER: Final = 1
 """Oldest reader version that understands what the writer writes."""
 COSTS_VERSION: Final = 2
 """The first version that has a part for measured costs; files without one are of version 1."""
+SHAPES_VERSION: Final = 3
+"""The first version of gears that are more than a number of rows, and of preprocessing."""
 HEADER_BYTES: Final = 64
 ALIGNMENT: Final = 4096
 """Every part begins at a multiple of this: a page, so that it can be mapped by itself."""
@@ -111,7 +113,10 @@ def align(offset: int) -> int:
 
 
 def make_header(
-    directory: bytes, parts: tuple[PartRecord, ...], old: Header | None = None
+    directory: bytes,
+    parts: tuple[PartRecord, ...],
+    old: Header | None = None,
+    min_reader: int = MIN_READER,
 ) -> Header:
     """The header of a file with this directory and these parts.
 
@@ -119,11 +124,12 @@ def make_header(
         directory: as it lies in the file.
         parts: in the file's order.
         old: header of the file it is made from, if there is one.
+        min_reader: oldest reader that understands it, if there is none.
     """
     end = HEADER_BYTES + len(directory)
     for part in parts:
         end = align(end) + part.size
-    min_reader = old.min_reader if old else MIN_READER
+    min_reader = old.min_reader if old else min_reader
     has_costs = any(part.name == COSTS for part in parts)
     version = max(min_reader, COSTS_VERSION if has_costs else 1)
     if old and old.version > FORMAT_VERSION:

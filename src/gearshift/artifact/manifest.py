@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gearshift.tensors import Shape
+from gearshift.tensors import Range, Shape
 
 Verdict = Literal["proved", "refuted", "unknown"]
 
@@ -23,11 +23,53 @@ class SourceRecord:
 
 @dataclass(frozen=True)
 class InputRecord:
-    """An input as the caller sees it; -1 where the gear decides."""
+    """An input as the caller sees it; -1 where the gear decides.
+
+    Attributes:
+        name: as the model spells it.
+        dtype: numpy's name.
+        shape: -1 where the gear decides.
+        ranges: in mode "range" from what to what each dim may go, -1 for no end; else empty.
+        pad: what it may be padded with beside its rows; None if it may not.
+    """
 
     name: str
     dtype: str
     shape: Shape
+    ranges: tuple[Range, ...] = ()
+    pad: float | None = None
+
+
+@dataclass(frozen=True)
+class FollowRecord:
+    """A dim of an output that grows with a dim of an input which may be padded.
+
+    It is ``input dim * times / over``, rounded up or down.
+    """
+
+    axis: int
+    input: str
+    input_axis: int
+    times: int
+    over: int
+    up: bool
+
+
+@dataclass(frozen=True)
+class AippRecord:
+    """Preprocessing of one input.
+
+    Attributes:
+        input: its name.
+        config: the AIPP block, as text, with every default filled in.
+        shape: of the model's own input, behind the preprocessing; -1 where the gear decides.
+        dtype: of that, by numpy's name.
+    """
+
+    input: str
+    config: str
+    shape: Shape
+    dtype: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +83,7 @@ class OutputRecord:
         row_axis: axis that carries the rows; None if the output is the same for every row, or if
             the model is not separable.
         row_inner: consecutive indices along `row_axis` that one row takes.
+        follows: the dims to cut off again where an input was padded beside its rows.
     """
 
     name: str
@@ -48,6 +91,7 @@ class OutputRecord:
     shape: Shape
     row_axis: int | None
     row_inner: int
+    follows: tuple[FollowRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,12 +120,14 @@ class GearRecord:
         outputs: shape of each output at this gear, in output order.
         predicted_bytes: memory one run of this gear is predicted to take besides the weights.
         differences: one record per engine and output.
+        inputs: shape of each input, in input order; empty where a gear is a number of rows.
     """
 
     values: tuple[int, ...]
     outputs: tuple[Shape, ...]
     predicted_bytes: int
     differences: tuple[DifferenceRecord, ...]
+    inputs: tuple[Shape, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +185,7 @@ class Manifest:
     Attributes:
         producer: name and version of the writer.
         source: provenance of the model.
-        mode: gear mode: batch, image or dims.
+        mode: gear mode: fixed, batch, image, dims or range.
         inputs: in graph order, without the extra gear input.
         outputs: in graph order.
         gears: in the order declared.
@@ -149,6 +195,7 @@ class Manifest:
         metadata: the model's own key-value pairs (class names, character lists ...).
         options: what the user asked for, as (name, value) pairs in a fixed order.
         warnings: what the compile warned about.
+        aipp: preprocessing that is a part of the model, by input.
     """
 
     producer: str
@@ -163,3 +210,9 @@ class Manifest:
     metadata: tuple[tuple[str, str], ...]
     options: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    aipp: tuple[AippRecord, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says nothing that readers of batch gears alone do not know."""
+        return self.mode == "batch" and not self.aipp

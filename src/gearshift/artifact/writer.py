@@ -18,6 +18,8 @@ from gearshift.artifact.format import (
     COSTS,
     MAX_DIRECTORY_BYTES,
     MAX_INFLATED_BYTES,
+    MIN_READER,
+    SHAPES_VERSION,
     WEIGHTS,
     Directory,
     Header,
@@ -69,7 +71,8 @@ def write_artifact(
     parts = (*(record for record, _ in packed.values()), _weights_record(pool))
     directory = dumps(Directory(parts=parts, manifest=manifest))
     _check_size(path, directory)
-    header = make_header(directory, parts)
+    min_reader = MIN_READER if manifest.is_plain else SHAPES_VERSION
+    header = make_header(directory, parts, min_reader=min_reader)
     places = _check(header, parts, manifest)
     contents = {name: stored for name, (_, stored) in packed.items()}
     with _replacing(path, "; or choose another --output") as file:

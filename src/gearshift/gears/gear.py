@@ -143,6 +143,22 @@ class GearSet:
             "Ask for one of these, or leave gear= out to have the plan chosen for you."
         )
 
+    def of_values(self, values: tuple[int, ...]) -> Gear:
+        """The gear of exactly those values. Raises GearError if none was declared."""
+        gear = Gear(values)
+        if gear in self.gears and self.mode not in ("fixed", "range"):
+            return gear
+        declared = "; ".join(str(each) for each in self.gears)
+        raise GearError(
+            f"gear {gear} was not compiled into this model, "
+            + (
+                f"whose gears are {declared}. Ask for one of these, or leave gear= out to have it "
+                "chosen by the shapes given."
+                if self.mode not in ("fixed", "range")
+                else "which has no gears. Leave gear= out."
+            )
+        )
+
     def shapes(self, gear: Gear) -> dict[str, Shape]:
         """Every input's shape at that gear, by name."""
         if not self.dealt:
