@@ -1,0 +1,84 @@
+"""Made-up images and made-up static AIPP, for hypothesis."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from gearshift.aipp.image import plane_count, source_shape, subsampling
+from gearshift.aipp.spec import (
+    Crop,
+    Csc,
+    ImageFormat,
+    Normalisation,
+    Padding,
+    StaticAipp,
+)
+from gearshift.tensors import Array
+
+FORMATS = tuple(ImageFormat)
+BT601 = Csc(
+    ((298, 0, 409), (298, -100, -208), (298, 516, 0)), (16, 128, 128), (16, 128, 128)
+)  # to R G B, from video's narrow range
+TO_YUV = Csc(
+    ((66, 129, 25), (-38, -74, 112), (112, -94, -18)), (16, 128, 128), (16, 128, 128)
+)  # from R G B
+
+_byte = st.integers(0, 255)
+_weight = st.one_of(st.integers(-600, 600), st.sampled_from([-32768, 0, 256, 32767]))
+_half = st.floats(width=16, allow_nan=False, allow_infinity=False)
+
+
+def triples(numbers: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[int, int, int]]:
+    return st.tuples(numbers, numbers, numbers)
+
+
+cscs = st.builds(Csc, matrix=st.tuples(*[triples(_weight)] * 3), input_bias=triples(_byte),
+                 output_bias=triples(_byte))  # fmt: skip
+normalisations = st.builds(
+    Normalisation,
+    mean=st.tuples(*[_byte] * 4),
+    minimum=st.tuples(*[st.floats(0, 255, width=16)] * 4),
+    var_reci=st.tuples(*[_half] * 4),
+)
+_side = st.integers(0, 3)
+paddings = st.builds(Padding, _side, _side, _side, _side, st.floats(-300, 300, width=16))
+
+
+@st.composite
+def crops(draw: st.DrawFn, height: int, width: int) -> Crop:
+    left, top = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
+    return Crop(left, top, draw(st.integers(1, width - left)), draw(st.integers(1, height - top)))
+
+
+@st.composite
+def static_aipps(draw: st.DrawFn, formats: tuple[ImageFormat, ...] = FORMATS) -> StaticAipp:
+    """Any mixture of stages, with sizes of a few pixels."""
+    image_format = draw(st.sampled_from(formats))
+    down, across = subsampling(image_format)
+    height = draw(st.integers(1, 4)) * down
+    width = draw(st.integers(1, 5)) * across
+    has_colours = image_format is not ImageFormat.YUV400_U8
+    return StaticAipp(
+        format=image_format,
+        width=width,
+        height=height,
+        rbuv_swap=draw(st.booleans()),
+        ax_swap=draw(st.booleans()),
+        crop=draw(st.none() | crops(height, width)),
+        csc=draw(st.none() | cscs) if has_colours else None,
+        normalisation=draw(st.just(Normalisation()) | normalisations),
+        padding=draw(st.none() | paddings),
+        channel_fill=draw(st.floats(-300, 300, width=16)),
+    )
+
+
+def channel_counts(image_format: ImageFormat) -> st.SearchStrategy[int]:
+    """Channels of models that could take such an image, and one that has one more."""
+    return st.integers(1, plane_count(image_format) + 1)
+
+
+def images_for(aipp: StaticAipp, rows: int, seed: int = 0) -> Array:
+    generator = np.random.default_rng(seed)
+    shape = source_shape(aipp.format, rows, aipp.height, aipp.width)
+    return generator.integers(0, 256, shape, np.uint8)
