@@ -1,4 +1,4 @@
-"""Finds what runs a call by the shapes given: the frame, and whether inputs are padded to fit it."""
+"""Finds the frame of a call by the shapes given, and pads inputs to fit it where that is safe."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ class Framing:
                 if dim < low or (high != -1 and dim > high):
                     upto = "on" if high == -1 else f"to {high}"
                     raise InputError(
-                        f"input {spec.name!r} has shape {format_shape(feed.shape)}; dim {axis} goes "
-                        f"from {low} {upto} in this model. Compile it for a wider range."
+                        f"input {spec.name!r} has shape {format_shape(feed.shape)}; dim {axis} "
+                        f"goes from {low} {upto} in this model. Compile it for a wider range."
                     )
 
     def _no_fit(self, shapes: Sequence[Shape], gear: Gear | None) -> GearError:

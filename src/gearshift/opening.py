@@ -78,7 +78,7 @@ def row_layouts(manifest: Manifest) -> list[RowLayout | None]:
 
 
 def ones(gears: GearSet, number: int, rows: int) -> list[Array]:
-    """Feeds of one frame that run on most models: ones divide anything, most tables have a row 1."""
+    """Feeds of one frame that run on most models: ones divide anything, tables have a row 1."""
     is_range = gears.mode == "range"
     shapes = gears.dealt[0] if is_range else gears.frames[number].shapes_of(rows).values()
     return [

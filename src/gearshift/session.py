@@ -122,7 +122,7 @@ class Session:
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """Every input in order; -1 where the gear decides. With gears, the last carries the gear."""
+        """Every input in order; -1 where the gear decides. With gears, the last is theirs."""
         if not self.gears:
             return self._gears.inputs
         values = len(self._gears.gears[0].values)
@@ -343,9 +343,11 @@ class Session:
         values = fed if asked is None else asked
         if values is None:
             return None
-        if self._gears.mode == "batch" and len(values) == 1:
-            return self._gears.of_rows(values[0])
-        return self._gears.of_values(values)
+        if self._gears.mode != "batch":
+            return self._gears.of_values(values)
+        if len(values) != 1:
+            raise InputError(f"{gear or shape_data!r} is not a gear, which is one whole number.")
+        return self._gears.of_rows(values[0])
 
 
 def _values(value: object, what: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from gearshift.engines.registry import get_engine, installed_version
 from gearshift.errors import OptionError
 from gearshift.gears.build import OPEN, Build, Measured, Menu, Offer, make_menu
 from gearshift.gears.dispatch import default_costs
-from gearshift.gears.gear import GearSet
+from gearshift.opening import gear_set
 from gearshift.options import Budget, SessionOptions
 from gearshift.programs import FindBlob
 from gearshift.tuning.cache import find_blob, find_table, keep_blob, keep_table
@@ -47,7 +47,7 @@ class Strategy:
     find_blob: FindBlob
 
 
-def find_strategy(artifact: Artifact, gears: GearSet, options: SessionOptions) -> Strategy:
+def find_strategy(artifact: Artifact, frame: int, options: SessionOptions) -> Strategy:
     """The strategy for those options, measured now if nothing is known of this host.
 
     Raises:
@@ -60,26 +60,28 @@ def find_strategy(artifact: Artifact, gears: GearSet, options: SessionOptions) -
             "batch_invariant=True runs every row by itself, which this model does not allow: its "
             f"rows are not known to be independent ({artifact.manifest.proof.reason})."
         )
+    gears = gear_set(artifact.manifest)
+    sizes = gears.frames[frame].sizes
     if options.costs is not None:
-        return _stated(artifact, gears, options, options.costs)
-    table = known_table(artifact, options)
+        return _stated(artifact, frame, options, options.costs)
+    table = known_table(artifact, options, frame)
     if table is not None:
-        return _measured(artifact, gears, options, table)
-    seconds = tuning_seconds(options.tune)
+        return _measured(artifact, sizes, options, table)
+    seconds = tuning_seconds(options.tune) / len(gears.frames)
     if seconds == 0:
-        return _stated(artifact, gears, options, default_costs(gears.sizes))
+        return _stated(artifact, frame, options, default_costs(sizes))
     _LOG.warning(
         "%s was not measured on this host yet: measuring for %g s, once (tune=0 or "
         "GEARSHIFT_TUNE_SECONDS=0 leaves it out)",
         artifact.path.name,
         seconds,
     )
-    return measure(artifact, gears, options, seconds)
+    return measure(artifact, frame, options, seconds)
 
 
 def measure(
     artifact: Artifact,
-    gears: GearSet,
+    frame: int,
     options: SessionOptions,
     seconds: float | None,
     on_progress: Progress | None = None,
@@ -93,9 +95,11 @@ def measure(
     if seconds is None:
         seconds = tuning_seconds(options.tune) or DEFAULT_SECONDS
 
+    sizes = gear_set(artifact.manifest).frames[frame].sizes
+
     def wanted(table: CostTable) -> Iterable[Build]:
         keep_table(table)  # first: a budget that allows nothing loses no measurement
-        return _measured(artifact, gears, options, table).nbytes
+        return _measured(artifact, sizes, options, table).nbytes
 
     table = tune(
         artifact,
@@ -103,16 +107,17 @@ def measure(
         threads=_threads(options),
         seconds=seconds,
         on_progress=on_progress,
+        frame=frame,
         wanted=wanted,
         keep_blob=keep_blob,
     )
-    return _measured(artifact, gears, options, table)
+    return _measured(artifact, sizes, options, table)
 
 
-def known_table(artifact: Artifact, options: SessionOptions) -> CostTable | None:
+def known_table(artifact: Artifact, options: SessionOptions, frame: int = 0) -> CostTable | None:
     """What was measured of this artifact on this host: from the cache, else from the artifact."""
     host = this_host(engines_for(artifact, options.engine), _threads(options))
-    return find_table(artifact.identity, host) or embedded_table(artifact, host)
+    return find_table(artifact.identity, host, frame) or embedded_table(artifact, host, frame)
 
 
 def engines_for(artifact: Artifact, engine: str | None) -> tuple[str, ...]:
@@ -163,51 +168,70 @@ def _threads(options: SessionOptions) -> int:
 
 
 def _stated(
-    artifact: Artifact, gears: GearSet, options: SessionOptions, costs: Mapping[int, float]
+    artifact: Artifact, frame: int, options: SessionOptions, costs: Mapping[int, float]
 ) -> Strategy:
-    """Every gear by itself on the first engine, at those costs."""
-    if set(costs) != set(gears.sizes):
+    """Every gear by itself on the first engine, at those costs; as many as the limit allows."""
+    gears = gear_set(artifact.manifest)
+    sizes = gears.frames[frame].sizes
+    if set(costs) != set(sizes):
         raise OptionError(
-            f"costs= is given for gears {sorted(costs)}; the model's are {sorted(gears.sizes)}. "
+            f"costs= is given for gears {sorted(costs)}; the model's are {sorted(sizes)}. "
             "Give one number for each."
         )
+    separable = artifact.manifest.proof.separable
     engine = get_engine(engines_for(artifact, options.engine)[0])
-    builds = {
-        gear.rows: Build(engine.name, gear.rows if engine.fixed_programs else OPEN)
-        for gear in gears
-    }
-    predicted = {
-        gear.rows: record.predicted_bytes
+    needs = {
+        there.rows: len(artifact.pool) + record.predicted_bytes
         for gear, record in zip(gears, artifact.manifest.gears, strict=True)
+        for number, there in [gears.frame_of(gear)]
+        if number == frame
     }
-    sizes = [min(gears.sizes)] if options.batch_invariant else gears.sizes
+    limit = _stated_limit(options.memory_budget, needs)
+    if options.batch_invariant:
+        sizes = (min(sizes),)
+    elif limit is not None and separable and engine.fixed_programs:
+        sizes = _fitting(needs, limit)
+    builds = {rows: Build(engine.name, rows if engine.fixed_programs else OPEN) for rows in sizes}
     nbytes: dict[Build, int] = {}
-    for rows in sizes:
-        build = builds[rows]
-        nbytes[build] = max(nbytes.get(build, 0), len(artifact.pool) + predicted[rows])
+    for rows, build in builds.items():
+        nbytes[build] = max(nbytes.get(build, 0), needs[rows])
     return Strategy(
-        menu=Menu({rows: Offer(builds[rows], costs[rows]) for rows in sizes}),
+        menu=Menu({rows: Offer(build, costs[rows]) for rows, build in builds.items()}),
         nbytes=nbytes,
-        limit=_stated_limit(options.memory_budget, nbytes),
+        limit=limit,
         table=None,
-        may_split=artifact.manifest.proof.separable,
+        may_split=separable,
         find_blob=lambda build: None,
     )
 
 
-def _stated_limit(budget: Budget | int, nbytes: Mapping[Build, int]) -> int | None:
-    """Nothing was measured, so all programs are there to be built, and the limit evicts."""
-    if isinstance(budget, int):
-        return budget
-    return max(nbytes.values()) if budget == "memory" else None
+def _stated_limit(budget: Budget | int, needs: Mapping[int, int]) -> int | None:
+    """Nothing was measured: what the programs may take together, by their predicted bytes."""
+    if not isinstance(budget, int):
+        return min(needs.values()) if budget == "memory" else None
+    if budget < min(needs.values()):
+        raise OptionError(
+            f"memory_budget={budget}: the least that one program is predicted to take is "
+            f'{min(needs.values())} bytes. Give at least as much, or "memory".'
+        )
+    return budget
+
+
+def _fitting(needs: Mapping[int, int], limit: int) -> tuple[int, ...]:
+    """The smallest gear, which can run any number of rows, and the largest that fit beside it."""
+    chosen = [min(needs)]
+    for rows in sorted(set(needs) - set(chosen), reverse=True):
+        if sum(needs[each] for each in chosen) + needs[rows] <= limit:
+            chosen.append(rows)
+    return tuple(sorted(chosen))
 
 
 def _measured(
-    artifact: Artifact, gears: GearSet, options: SessionOptions, table: CostTable
+    artifact: Artifact, sizes: Sequence[int], options: SessionOptions, table: CostTable
 ) -> Strategy:
     """What the budget allows of what was measured."""
     separable = artifact.manifest.proof.separable
-    chosen = choose(table, options.memory_budget, gears.sizes, exact=not separable)
+    chosen = choose(table, options.memory_budget, sizes, exact=not separable)
     if options.batch_invariant:
         chosen = (_single(chosen),)
     return Strategy(

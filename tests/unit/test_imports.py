@@ -34,17 +34,18 @@ _ALLOWED = {
         "errors", "tensors", "options", "program", "gears", "analysis", "engines", "rows",
     },
     "staging": {"errors", "tensors", "program", "engines", "artifact"},
+    "declaring": {"errors", "tensors", "options", "program", "gears"},
     "recording": {
-        "aipp", "errors", "tensors", "options", "program", "gears", "analysis", "engines", "artifact",
-        "verify",
+        "errors", "tensors", "options", "program", "gears", "analysis", "engines", "artifact",
+        "verify", "aipp",
     },
     "findings": {
-        "aipp", "errors", "tensors", "options", "program", "gears", "frontend", "analysis", "passes",
-        "verify",
+        "errors", "tensors", "options", "program", "gears", "frontend", "analysis", "passes",
+        "verify", "aipp", "declaring",
     },
     "compiler": {
-        "aipp", "_version", "errors", "tensors", "options", "gears", "analysis", "passes", "engines",
-        "artifact", "verify", "findings", "staging", "recording",
+        "_version", "errors", "tensors", "options", "gears", "analysis", "passes", "engines",
+        "artifact", "verify", "findings", "staging", "recording", "aipp", "declaring",
     },
     "opening": {"aipp", "errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {
@@ -56,18 +57,25 @@ _ALLOWED = {
     "lanes": set(),
     "memory": {"gears"},
     "programs": {"errors", "gears", "engines", "artifact", "opening"},
-    "execution": {"gears", "tensors", "programs", "lanes", "rows", "stats"},
+    "execution": {"gears", "tensors", "engines", "programs", "lanes", "rows", "stats"},
     "strategy": {
-        "errors", "options", "gears", "engines", "artifact", "programs", "tuning",
+        "errors", "options", "gears", "engines", "artifact", "programs", "tuning", "opening",
+    },
+    "framing": {"errors", "tensors", "gears", "artifact", "opening"},
+    "track": {
+        "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
+        "memory", "programs", "execution", "strategy", "tuning",
     },
     "session": {
-        "aipp", "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
-        "lanes", "memory", "programs", "execution", "strategy", "tuning",
+        "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
+        "memory", "programs", "tuning", "framing", "track", "aipp",
     },
 }  # fmt: skip
 _FENCED = {  # library -> the only places that may import it
     "onnx": {"frontend", "analysis", "passes", "verify", "engines/reference.py"},
-    "onnx_ir": {"program.py", "frontend", "analysis", "passes", "verify", "staging.py", "aipp/fold.py"},
+    "onnx_ir": {
+        "program.py", "frontend", "analysis", "passes", "verify", "staging.py", "aipp/fold.py",
+    },
     "openvino": {"engines/openvino.py"},
     "onnxruntime": {"engines/onnxruntime.py"},
     "rich": {"cli"},

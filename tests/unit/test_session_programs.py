@@ -88,7 +88,7 @@ def test_building_waits_for_a_pause_but_not_for_ever(
     monkeypatch.setattr("gearshift.programs._LONGEST_WAIT", patience)
     engine.may_build.set()
     with gearshift.load(null_artifact(tmp_path)) as model:
-        with model._programs.running():
+        with model._tracks[0]._programs.running():
             model.run({"x": rows(8)})
             if patience == 0.1:
                 wait_for(lambda: (8, 1) in engine.built)
@@ -145,13 +145,13 @@ def test_exact_models_wait_for_their_gear(engine: Watched, tmp_path: Path) -> No
 def test_a_limit_evicts_what_was_not_used_for_longest(engine: Watched, tmp_path: Path) -> None:
     engine.may_build.set()
     with gearshift.load(null_artifact(tmp_path)) as model:
-        model._adopt(strategy((1, 1), (2, 1), (4, 1), limit=200))
+        model._tracks[0]._adopt(strategy((1, 1), (2, 1), (4, 1), limit=200))
         for size in (1, 2, 4):
-            model._programs.get(Build("null", size))
-        assert {build.rows for build in model._programs.built} == {2, 4}
-        model._programs.get(Build("null", 2))
-        model._programs.get(Build("null", 1))
-        assert {build.rows for build in model._programs.built} == {1, 2}
+            model._tracks[0]._programs.get(Build("null", size))
+        assert {build.rows for build in model._tracks[0]._programs.built} == {2, 4}
+        model._tracks[0]._programs.get(Build("null", 2))
+        model._tracks[0]._programs.get(Build("null", 1))
+        assert {build.rows for build in model._tracks[0]._programs.built} == {1, 2}
         assert model.memory().built == 200 == model.memory().limit
 
 
@@ -159,7 +159,7 @@ def test_a_limit_evicts_what_was_not_used_for_longest(engine: Watched, tmp_path:
 def test_rows_in_lanes_come_back_in_order(name: str, tmp_path: Path) -> None:
     across = OutputRecord("across", "float32", (2, -1), row_axis=1, row_inner=1)
     with gearshift.load(null_artifact(tmp_path, sizes=(2, 3, 8), outputs=(Y, across))) as model:
-        model._adopt(MENUS[name])
+        model._tracks[0]._adopt(MENUS[name])
         model._preload(True)
         for count in range(40):
             x = rows(count)
@@ -173,7 +173,7 @@ def test_a_gear_by_name_computes_its_rows_on_any_programs(
     gear: int, count: int, tmp_path: Path
 ) -> None:
     with gearshift.load(null_artifact(tmp_path, sizes=(2, 3, 8))) as model:
-        model._adopt(MENUS["both"])
+        model._tracks[0]._adopt(MENUS["both"])
         model._preload(True)
         x = rows(count)
         np.testing.assert_array_equal(model.run({"x": x}, gear=gear)["y"], sums(x))
@@ -184,9 +184,9 @@ def test_a_gear_by_name_computes_its_rows_on_any_programs(
 
 def test_a_failing_lane_fails_the_call_and_no_other(tmp_path: Path) -> None:
     with gearshift.load(null_artifact(tmp_path)) as model:
-        model._adopt(strategy((1, 1), (1, 2)))
+        model._tracks[0]._adopt(strategy((1, 1), (1, 2)))
         model._preload(True)
-        executable = model._programs.get(Build("null", 1, 2))
+        executable = model._tracks[0]._programs.get(Build("null", 1, 2))
         honest = executable.run
 
         def fail(feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:

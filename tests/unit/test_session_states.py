@@ -107,7 +107,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(which=st.sampled_from(sorted(MENUS)))
     def adopt(self, which: str) -> None:
-        self.model._adopt(MENUS[which])  # as tuning does, without the seconds it takes
+        self.model._tracks[0]._adopt(MENUS[which])  # as tuning does, without the seconds it takes
 
     @precondition(lambda self: self.open)
     @rule()

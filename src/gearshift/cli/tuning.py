@@ -40,9 +40,8 @@ def tune(arguments: argparse.Namespace) -> None:
         rows = rows_to_plan(artifact, arguments.rows)
         if arguments.embed:
             _check_writable(arguments.model)
-        gears = gear_set(artifact.manifest)
         with share_printer() as on_progress:
-            table = measure(artifact, gears, options, arguments.seconds, on_progress).table
+            table = measure(artifact, 0, options, arguments.seconds, on_progress).table
         assert table is not None, "what was measured has a table"
         costs = view_costs(artifact, table, options.memory_budget, rows)
     if arguments.embed:

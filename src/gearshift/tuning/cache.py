@@ -31,7 +31,7 @@ DEFAULT_BYTES: Final = 2 << 30
 """What all files together may take unless ``GEARSHIFT_CACHE_BYTES`` says otherwise."""
 
 _LOG: Final = logging.getLogger("gearshift")
-_OURS: Final = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}\.(costs|[0-9a-f]{16}\.blob)")
+_OURS: Final = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}(-[0-9]+)?\.(costs|[0-9a-f]{16}\.blob)")
 _ABANDONED_SECONDS: Final = 3600.0
 """Age at which a temporary file is one that a killed process left behind."""
 _CHECKSUM_BYTES: Final = hashlib.sha256().digest_size
@@ -48,12 +48,12 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("gearshift", appauthor=False))
 
 
-def find_table(identity: str, host: Host) -> CostTable | None:
+def find_table(identity: str, host: Host, frame: int = 0) -> CostTable | None:
     """The table kept for that artifact (`Artifact.identity`) on that host, if there is a sound one.
 
     One that is damaged or of something else counts as none; the log says which file and why.
     """
-    path = table_path(identity, host)
+    path = table_path(identity, host, frame)
     found = _read(path)
     if found is None:
         return None
@@ -62,7 +62,7 @@ def find_table(identity: str, host: Host) -> CostTable | None:
     except TableError as error:
         _LOG.warning("%s is ignored: %s", path, error)
         return None
-    if table.artifact != identity or table.host != host:
+    if (table.artifact, table.host, table.frame) != (identity, host, frame):
         _LOG.warning("%s is ignored: it is of another artifact or another host", path)
         return None
     return table
@@ -77,7 +77,7 @@ def keep_table(table: CostTable) -> Path | None:
     Raises:
         TableError: the table itself breaks a rule.
     """
-    path = table_path(table.artifact, table.host)
+    path = table_path(table.artifact, table.host, table.frame)
     return path if _keep(path, table_bytes(table)) else None
 
 
@@ -117,9 +117,10 @@ def clear_cache() -> int:
     return freed
 
 
-def table_path(identity: str, host: Host) -> Path:
+def table_path(identity: str, host: Host, frame: int = 0) -> Path:
     """The file of that artifact's table on that host, whether there is one or not."""
-    return cache_folder() / f"{identity[:32]}-{host.key}.costs"
+    number = f"-{frame}" if frame else ""
+    return cache_folder() / f"{identity[:32]}-{host.key}{number}.costs"
 
 
 def cache_files() -> Iterator[tuple[Path, os.stat_result]]:
@@ -153,7 +154,7 @@ def _blob_path(table: CostTable, build: Build) -> Path:
     # The version, because a later one may ask the engine for something else under the same name.
     words = (__version__, build.engine, build.rows, build.lanes)
     name = hashlib.sha256(repr(words).encode()).hexdigest()[:16]
-    return table_path(table.artifact, table.host).with_suffix(f".{name}.blob")
+    return table_path(table.artifact, table.host, table.frame).with_suffix(f".{name}.blob")
 
 
 def _read(path: Path, head: int = 0) -> tuple[bytes, bytes] | None:

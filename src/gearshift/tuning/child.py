@@ -53,14 +53,15 @@ class Child:
         opened: what the probe said first.
     """
 
-    def __init__(self, artifact: Artifact, engine: str, threads: int) -> None:
+    def __init__(self, artifact: Artifact, engine: str, threads: int, frame: int = 0) -> None:
         """Starts the process and waits until the engine is ready. Raises EngineError."""
         self.engine = engine
         # A file and not a pipe: nobody has to read along for it never to be full.
         self._noise = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         place = os.path.abspath(artifact.path)
         try:
-            self._process = _start([place, artifact.identity, engine, str(threads)], self._noise)
+            words = [place, artifact.identity, engine, str(threads), str(frame)]
+            self._process = _start(words, self._noise)
         except BaseException:
             self._noise.close()
             raise

@@ -12,8 +12,8 @@ from gearshift.artifact.writer import embed_costs
 from gearshift.errors import CorruptArtifactError, TableError
 from gearshift.tuning.table import CostTable, Host, check_table, decode_table
 
-MAX_TABLES: Final = 64
-"""Hosts that an artifact may know; those measured longest ago give way."""
+MAX_TABLES: Final = 1024
+"""Tables that an artifact may have; those measured longest ago give way."""
 
 _LOG: Final = logging.getLogger("gearshift")
 
@@ -33,14 +33,16 @@ def embedded_tables(artifact: Artifact) -> tuple[CostTable, ...]:
     return tuple(sorted((table for table in tables if table), key=_age))
 
 
-def embedded_table(artifact: Artifact, host: Host) -> CostTable | None:
-    """The table of that host, if the artifact has one."""
-    mine = [table for table in embedded_tables(artifact) if table.host == host]
+def embedded_table(artifact: Artifact, host: Host, frame: int = 0) -> CostTable | None:
+    """The table of that host and frame, if the artifact has one."""
+    mine = [
+        table for table in embedded_tables(artifact) if (table.host, table.frame) == (host, frame)
+    ]
     return mine[-1] if mine else None
 
 
 def embed_table(path: str | os.PathLike[str], table: CostTable) -> int:
-    """Puts a table into the artifact it is of, in place of an older one of the same host.
+    """Puts a table into the artifact it is of, in place of an older one like it.
 
     Returns:
         Bytes of the file.
@@ -52,7 +54,11 @@ def embed_table(path: str | os.PathLike[str], table: CostTable) -> int:
     check_table(table)
     with Artifact.open(path) as artifact:
         _check_owner(table, artifact)
-        others = [each for each in embedded_tables(artifact) if each.host != table.host]
+        others = [
+            each
+            for each in embedded_tables(artifact)
+            if (each.host, each.frame) != (table.host, table.frame)
+        ]
     tables = [*others[1 - MAX_TABLES :], table]
     return embed_costs(path, dumps(tuple(sorted(tables, key=_age))))
 

@@ -28,9 +28,9 @@ from gearshift.execution import Executor
 from gearshift.gears.build import OPEN, Build, Menu, Offer
 from gearshift.gears.dispatch import Piece, Plan
 from gearshift.lanes import Lanes
-from gearshift.opening import gear_set, ones, output_specs, row_layouts
+from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import Precision
-from gearshift.programs import Programs
+from gearshift.programs import Networks, Programs
 from gearshift.stats import StatsKeeper
 from gearshift.tensors import Array
 from gearshift.tuning.agreement import Agreement
@@ -64,17 +64,18 @@ _ROOM: Final = 2
 class Probe:
     """An artifact on one engine, and the builds made of it so far."""
 
-    def __init__(self, artifact: Artifact, engine: str, threads: int) -> None:
+    def __init__(self, artifact: Artifact, engine: str, threads: int, frame: int = 0) -> None:
         """Opens nothing yet."""
         manifest = artifact.manifest
         self._artifact = artifact
         self._engine = engine
-        self._gears = gear_set(manifest)
-        self._feeds = ones(self._gears, 2 * (max(self._gears.sizes) + threads))
-        self._programs = Programs(artifact, self._gears, threads)
+        gears = gear_set(manifest)
+        self._gears = gears.frames[frame]
+        self._feeds = ones(gears, frame, 2 * (max(self._gears.sizes) + threads))
+        self._programs = Programs(Networks(artifact, threads), self._gears)
         self._executor = Executor(
-            self._gears.inputs,
-            output_specs(manifest),
+            self._gears.row_inputs,
+            frame_outputs(manifest, frame),
             row_layouts(manifest),
             self._programs,
             Lanes(max(lane_counts(threads), default=1)),
@@ -187,12 +188,13 @@ class Probe:
 
 
 def main() -> None:
-    """Runs a probe; arguments: artifact, its identity, engine, threads."""
+    """Runs a probe; arguments: artifact, its identity, engine, threads, frame."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tuner, which ends this process
     requests, answers = _private_streams()
-    path, identity, engine, threads = sys.argv[1:]
+    path, identity, engine, threads, frame = sys.argv[1:]
     try:
-        _serve(_opened(path, identity), engine, int(threads), requests, answers)
+        probe = Probe(_opened(path, identity), engine, int(threads), int(frame))
+        _serve(probe, requests, answers)
     except GearshiftError as error:
         _say(answers, Failed(str(error)))
         # Engines' threads are left where they are: taking them down is slow and saves nothing.
@@ -206,12 +208,9 @@ def _opened(path: str, identity: str) -> Artifact:
     return artifact
 
 
-def _serve(
-    artifact: Artifact, engine: str, threads: int, requests: IO[bytes], answers: IO[bytes]
-) -> None:
+def _serve(probe: Probe, requests: IO[bytes], answers: IO[bytes]) -> None:
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, inbox), daemon=True).start()
-    probe = Probe(artifact, engine, threads)
     _say(answers, probe.open())
     while True:
         request = inbox.get()

@@ -26,6 +26,7 @@ TABLE_VERSION: Final = 1
 _MAX_ROWS: Final = 2**31 - 1
 _MAX_BYTES: Final = 1 << 46
 _MAX_BUILDS: Final = 4096
+_MAX_FRAMES: Final = 1024
 _MAX_TIMINGS: Final = 1024
 _IDENTITY: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -92,6 +93,7 @@ class CostTable:
         measured: every build that ran; each has an entry here or in `dropped`, never in both.
         dropped: every build that was tried and ruled out.
         engines: what each engine takes by itself; one record per engine that was loaded.
+        frame: which of the artifact's frames it is of.
     """
 
     version: int
@@ -103,6 +105,7 @@ class CostTable:
     measured: tuple[Measured, ...]
     dropped: tuple[Dropped, ...]
     engines: tuple[EngineBytes, ...]
+    frame: int = 0
 
     def engine_nbytes(self, engine: str) -> int:
         """What that engine takes before any program; 0 if it was never loaded."""
@@ -164,6 +167,8 @@ def check_table(table: CostTable) -> None:
         _refuse("artifact", table.artifact, "64 hexadecimal digits")
     if table.precision not in PRECISIONS:
         _refuse("precision", table.precision, f"one of {', '.join(PRECISIONS)}")
+    if not 0 <= table.frame < _MAX_FRAMES:
+        _refuse("frame", table.frame, f"0 to {_MAX_FRAMES - 1}")
     if not 0 <= table.seconds < math.inf:
         _refuse("seconds", table.seconds, "finite, 0 or more")
     if not _is_utc(table.made):

@@ -60,6 +60,7 @@ def tune(
     threads: int,
     seconds: float = DEFAULT_SECONDS,
     on_progress: Progress | None = None,
+    frame: int = 0,
     wanted: Callable[[CostTable], Iterable[Build]] | None = None,
     keep_blob: Callable[[CostTable, Build, bytes], object] | None = None,
 ) -> CostTable:
@@ -75,6 +76,7 @@ def tune(
         seconds: how long all of it may take, building included. At least three rounds are played
             however long they take; with 0 it is these three.
         on_progress: told what is being done.
+        frame: number of the frame whose programs are measured.
         wanted: which builds are worth keeping what makes them again more quickly, once all is
             measured.
         keep_blob: takes that of each of those builds whose engine has such a thing.
@@ -88,7 +90,7 @@ def tune(
     start = time.perf_counter()
     watch = _Watch(on_progress, start + seconds)
     with contextlib.ExitStack() as children:
-        tuning = _Tuning(artifact, threads, watch, children)
+        tuning = _Tuning(artifact, frame, threads, watch, children)
         names = tuple(dict.fromkeys(engines))
         for number, name in enumerate(names):
             tuning.build(name, number / len(names), 1 / len(names))
@@ -204,14 +206,21 @@ class _Tuning:
     """The engines that are measured side by side."""
 
     def __init__(
-        self, artifact: Artifact, threads: int, watch: _Watch, children: contextlib.ExitStack
+        self,
+        artifact: Artifact,
+        frame: int,
+        threads: int,
+        watch: _Watch,
+        children: contextlib.ExitStack,
     ) -> None:
         self._artifact = artifact
         self._threads = threads
         self._watch = watch
         self._children = children
         self._separable = artifact.manifest.proof.separable
-        self._sizes = candidate_sizes(gear_set(artifact.manifest).sizes, self._separable)
+        self._number = frame
+        self._frame = gear_set(artifact.manifest).frames[frame]
+        self._sizes = candidate_sizes(self._frame.sizes, self._separable)
         self._engines: dict[str, _Engine] = {}
         self._left_out: list[Dropped] = []
 
@@ -219,9 +228,13 @@ class _Tuning:
         """Opens an engine and builds its candidates, which is that share of all building."""
         self._watch.tell(f"opening {name}", begin * _BUILDING)
         with self._leaving_out(name):
-            child = self._children.enter_context(Child(self._artifact, name, self._threads))
+            child = self._children.enter_context(
+                Child(self._artifact, name, self._threads, self._number)
+            )
             fixed = child.opened.fixed_programs
             builds = candidate_builds(name, fixed, self._sizes, self._threads, self._separable)
+            if not self._frame.has_rows:
+                builds = builds[-1:]  # one shape, one program: open or not is the same
             engine = self._engines[name] = _Engine(child, builds, self._sizes, self._separable)
             for number, build in enumerate(builds):
                 done = begin + share * number / len(builds)
@@ -257,6 +270,7 @@ class _Tuning:
         precisions = {each.engine: each.precision for each in self._artifact.manifest.topologies}
         return CostTable(
             version=TABLE_VERSION,
+            frame=self._number,
             artifact=self._artifact.identity,
             host=host,
             precision=precisions[measured[0].build.engine],
