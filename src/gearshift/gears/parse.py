@@ -42,20 +42,32 @@ def parse_input_shape(text: str) -> tuple[tuple[str, Shape], ...]:
     Raises:
         OptionError: E10002 (form), E10013 (too large), E10014 (not a number), E10016 (no name).
     """
-    shapes: dict[str, Shape] = {}
+    return tuple(
+        (name, tuple(read_dim(piece.strip(), name) for piece in dims.split(",")))
+        for name, dims in named_dims(text)
+    )
+
+
+def named_dims(text: str) -> tuple[tuple[str, str], ...]:
+    """Cuts ``--input_shape`` into each input's name and the text of its dims.
+
+    Raises:
+        OptionError: E10002 (form), E10016 (no name).
+    """
+    items: dict[str, str] = {}
     for item in text.split(";"):
-        name, shape = _named_shape(item, text)
-        if name in shapes:
+        name, dims = _named_item(item, text)
+        if name in items:
             raise option_error(
                 "E10002",
                 f"input_shape: input {shown(name)} is given twice in {shown(text)}; "
                 "give each input once.",
             )
-        shapes[name] = shape
-    return tuple(shapes.items())
+        items[name] = dims
+    return tuple(items.items())
 
 
-def _named_shape(item: str, text: str) -> tuple[str, Shape]:
+def _named_item(item: str, text: str) -> tuple[str, str]:
     name, colon, dims = item.rpartition(":")
     name = name.strip()
     if not colon:
@@ -78,10 +90,15 @@ def _named_shape(item: str, text: str) -> tuple[str, Shape]:
             f"input_shape: item {shown(item)} has no input name before ':'; write the name the "
             f"model gives the input, for example {SHAPE_SAMPLE}.",
         )
-    return name, tuple(_dim(piece.strip(), name) for piece in dims.split(","))
+    return name, dims
 
 
-def _dim(piece: str, name: str) -> int:
+def read_dim(piece: str, name: str) -> int:
+    """Reads one dim of that input.
+
+    Raises:
+        OptionError: E10002 (not digits only), E10013 (too large), E10014 (not a number).
+    """
     where = f"input_shape: dim {shown(piece)} of input {shown(name)}"
     allowed = "dims are whole numbers, or -1 where the gear decides, for example data:-1,3,416,416."
     if "." in piece:
@@ -98,7 +115,8 @@ def _dim(piece: str, name: str) -> int:
         )
     if not _WHOLE.fullmatch(piece):
         ranges = (
-            " Ranges such as 1~8 are not supported: list the sizes in dynamic_batch_size."
+            " Ranges such as 1~8 are for a model without gears and without input_shape_range; with "
+            "gears, write -1 and list the sizes, for example in dynamic_batch_size."
             if "~" in piece
             else ""
         )
