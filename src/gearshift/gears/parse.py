@@ -9,6 +9,8 @@ these places.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from math import isinf
 from typing import Final
 
 from gearshift.errors import OptionError
@@ -28,6 +30,7 @@ MAX_GEARS: Final = 100
 
 _NUMBER_START: Final = re.compile(r"[+-]?([0-9]+)")
 _WHOLE: Final = re.compile(r"-?[0-9]+")
+_DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def parse_input_shape(text: str) -> tuple[tuple[str, Shape], ...]:
@@ -164,20 +167,21 @@ def parse_image_sizes(text: str) -> tuple[tuple[int, ...], ...]:
     return tuple(_sizes(group, option, sample) for group in groups)
 
 
-def parse_dims(text: str, places: int) -> tuple[tuple[int, ...], ...]:
+def parse_dims(text: str, places: int | None) -> tuple[tuple[int, ...], ...]:
     """Reads ``--dynamic_dims``: one group per gear separated by ``;``, ``,`` between its values.
 
     An empty value gives a gear that is one value short, which the checks refuse.
 
     Args:
         text: the option's value.
-        places: how many -1 the input shapes hold together, which is how many values a gear has.
+        places: how many -1 the input shapes hold together, which is how many values a gear has;
+            None if no shapes are declared, so that the first gear sets the number.
 
     Raises:
         OptionError: E10001 (empty, not a number), E10003 (wrong number of values, too large),
             E10036 (more than 100 groups).
     """
-    option, sample = "dynamic_dims", dims_sample(places)
+    option, sample = "dynamic_dims", dims_sample(places or 2)
     body = text.removesuffix(";")
     if not body:
         raise option_error(
@@ -186,18 +190,24 @@ def parse_dims(text: str, places: int) -> tuple[tuple[int, ...], ...]:
     groups = body.split(";")
     if len(groups) > MAX_GEARS:
         raise too_many_gears(option, len(groups))
-    return tuple(_dims_gear(group, places, sample) for group in groups)
+    expected = (
+        f"input_shape has {places} dims of -1; give one value for each -1, in the order the "
+        "inputs are written"
+        if places
+        else f"the first has {groups[0].count(',') + 1}; give all gears equally many"
+    )
+    width = places or groups[0].count(",") + 1
+    return tuple(_dims_gear(group, width, expected, sample) for group in groups)
 
 
-def _dims_gear(group: str, places: int, sample: str) -> tuple[int, ...]:
+def _dims_gear(group: str, width: int, expected: str, sample: str) -> tuple[int, ...]:
     option = "dynamic_dims"
     pieces = group.split(",")
-    if len(pieces) != places:
+    if len(pieces) != width:
         raise option_error(
             "E10003",
-            f"{option}: gear {shown(group)} has {len(pieces)} values but input_shape has "
-            f"{places} dims of -1; give one value for each -1, in the order the inputs are "
-            f"written, for example {sample}.",
+            f"{option}: gear {shown(group)} has {len(pieces)} values but {expected}, "
+            f"for example {sample}.",
         )
     for piece in pieces:
         if piece and not is_digits(piece):
@@ -207,6 +217,30 @@ def _dims_gear(group: str, places: int, sample: str) -> tuple[int, ...]:
                 f"only digits are allowed, and no blanks, for example {sample}.{slip_hint(piece)}",
             )
     return tuple(_size(piece, option, sample) for piece in pieces if piece)
+
+
+def parse_pads(texts: Iterable[str]) -> dict[str, float]:
+    """Reads ``NAME=VALUE`` words: what each input may be padded with.
+
+    The name ends at the last ``=``; the value is one finite number.
+
+    Raises:
+        OptionError: E10001 for any other form, and for a name that is given twice.
+    """
+    pads: dict[str, float] = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        name, number = name.strip(), value.strip()
+        if not equals or not name or not _DECIMAL.fullmatch(number) or isinf(float(number)):
+            raise option_error(
+                "E10001",
+                f"pad: {shown(text)} is not NAME=VALUE with one finite number; write the input's "
+                f"name and what to fill it with, for example input_ids=0.{slip_hint(text)}",
+            )
+        if name in pads:
+            raise option_error("E10001", f"pad: input {shown(name)} is given twice; keep one.")
+        pads[name] = float(number)
+    return pads
 
 
 def dims_sample(places: int) -> str:
