@@ -32,7 +32,7 @@ def test_the_table_of_flags_is_the_table_in_the_code() -> None:
 
 
 def test_every_code_in_the_source_is_explained_and_no_other() -> None:
-    files = [*(SOURCES / "gears").glob("*.py"), *(SOURCES / "cli").glob("atc*.py")]
+    files = [*(SOURCES / "gears").glob("*.py"), *(SOURCES / "cli").glob("a*.py")]
     used = {code for file in files for code in re.findall(r'"(E1\d{4})"', file.read_text("utf-8"))}
     table = PAGE.partition("Codes, by what they mean here")[2].partition("ATC also has")[0]
     assert set(re.findall(r"E1\d{4}", table)) == used
@@ -82,8 +82,10 @@ def test_the_examples_of_strictness_are_true(
         "input_shape": "a:-1,3",
         "dynamic_batch_size": "1,2",
     }
-    if flag in ("dynamic_dims", "input_shape_range"):
+    if flag in ("dynamic_image_size", "dynamic_dims", "input_shape_range"):
         del values["dynamic_batch_size"]
+    if flag == "dynamic_image_size":
+        values |= {"input_shape": "a:1,3,-1,-1"}
     if flag == "dynamic_dims":
         values |= {"input_shape": "a:-1,-1", "input_format": "ND"}
     if flag == "input_shape_range":

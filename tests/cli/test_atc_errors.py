@@ -29,6 +29,7 @@ RIGHT = {
 STATIC: Changes = {"dynamic_batch_size": None}
 IMAGE: Changes = {**STATIC, "dynamic_image_size": "416,416;832,832", "input_shape": "x:1,3,-1,-1"}
 DIMS: Changes = {**STATIC, "dynamic_dims": "1;2", "input_shape": "x:1,-1", "input_format": "ND"}
+OPEN: Changes = {**STATIC, "input_shape_range": "x:[1~8,3]"}
 CAFFE: Changes = {"framework": "0", "weight": "w.bin"}
 
 
@@ -75,8 +76,16 @@ CASES: list[tuple[Changes, str, str]] = [
     ({"input_shape": "x:-1,abc"}, "E10014", "'abc'"),
     ({"input_shape": "x:-1,"}, "E10014", "is empty"),
     ({"input_shape": ":-1,3"}, "E10016", "no input name"),
-    ({**STATIC, "input_shape": "x:-1,3"}, "E10011", "no gears"),
-    ({**STATIC, "input_shape": "x:0,3"}, "E10011", "[0, 3]"),
+    ({"input_shape": "x:-1,1~8"}, "E10002", "without gears"),
+    # input_shape without gears, where a dim may be open
+    ({**STATIC, "input_shape": "x:0,3"}, "E10011", "dim 0 of input 'x'"),
+    ({**STATIC, "input_shape": "x:-2,3"}, "E10011", "-1 for any size"),
+    ({**STATIC, "input_shape": "x:1~8~9,3"}, "E10048", "'1~8~9'"),
+    ({**STATIC, "input_shape": "x:8~1,3"}, "E10048", "above its end"),
+    ({**STATIC, "input_shape": "x:1~a"}, "E10048", "'a'"),
+    ({**STATIC, "input_shape": "x:1～8"}, "E10002", "type '~'"),
+    ({**STATIC, "input_shape": "x:"}, "E10002", "are empty"),
+    ({**STATIC, "input_shape": "x:1;x:2"}, "E10002", "given twice"),
     # dynamic_batch_size
     ({"input_shape": None}, "E10004", "--input_shape"),
     ({"input_shape": "x:-1,-1"}, "E10018", "dim 1 is -1"),
@@ -124,6 +133,10 @@ CASES: list[tuple[Changes, str, str]] = [
     # input_shape_range, and what excludes each other
     ({**STATIC, "input_shape": None, "input_shape_range": "x:1~2"}, "E10048", "[ ]"),
     ({**STATIC, "input_shape": None, "input_shape_range": "[2~1]"}, "E10048", "above its end"),
+    ({**STATIC, "input_shape": None, "input_shape_range": "x:[0]"}, "E10011", "can only be 0"),
+    ({**OPEN, "input_shape": "x:-1,3"}, "E10011", "no gears"),
+    ({**OPEN, "input_shape": "x:4"}, "E10049", "1 dims, but 2 ranges"),
+    ({**OPEN, "input_shape": "x:9,3"}, "E10050", "9, is not within 1~8"),
     ({"input_shape_range": "x:[1~2]"}, "E10047", "--input_shape_range"),
     ({"dynamic_dims": "1;2"}, "E10009", "--dynamic_batch_size and --dynamic_dims"),
     ({**DIMS, "insert_op_conf": "aipp.cfg"}, "E10001", "--dynamic_dims"),
@@ -198,14 +211,9 @@ def test_wrong_command_lines(fail: Run, changes: Changes, code: str, word: str) 
 
 
 REFUSED: list[tuple[Changes, str]] = [
-    (IMAGE, "--dynamic_image_size"),
-    (DIMS, "--dynamic_dims"),
-    ({**STATIC, "input_shape": None, "input_shape_range": "x:[1~2]"}, "--input_shape_range"),
-    ({**STATIC, "input_shape": "x:1,3"}, "--dynamic_batch_size"),
     ({"framework": "3"}, "TensorFlow"),
-    ({"framework": "1"}, "MindSpore"),
+    ({**STATIC, "framework": "1"}, "MindSpore"),
     (CAFFE, "Caffe"),
-    ({"insert_op_conf": "aipp.cfg"}, "--insert_op_conf"),
     ({"out_nodes": "a:0"}, "--out_nodes"),
     ({"output_type": "FP16"}, "--output_type"),
     ({"input_fp16_nodes": "x"}, "--input_fp16_nodes"),

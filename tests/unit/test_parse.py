@@ -15,7 +15,7 @@ from gearshift.gears.parse import (
     parse_image_sizes,
     parse_input_shape,
 )
-from gearshift.gears.shape_range import parse_shape_range
+from gearshift.gears.shape_range import parse_open_shape, parse_shape_range
 
 NAMES = st.text(min_size=1).filter(lambda name: ";" not in name and name == name.strip())
 DIMS = st.lists(st.integers(-(2**63 - 1), 2**63 - 1), min_size=1, max_size=6).map(tuple)
@@ -283,6 +283,7 @@ NEAR_MISSES = st.text("0123456789,;:~[]- +.xa，：１²\t\0\ud800") | st.text()
     "parse",
     [
         parse_input_shape,
+        parse_open_shape,
         parse_batch_sizes,
         parse_image_sizes,
         parse_shape_range,
@@ -299,6 +300,40 @@ def test_any_text_is_read_or_refused_with_a_code(
     except OptionError as error:
         code = error.code or "no code"
     assert code == "" or code.startswith("E10")
+
+
+@given(st.text("0123456789, ;"))
+def test_no_image_size_is_ever_misread(text: str) -> None:
+    try:
+        sizes = parse_image_sizes(text)
+    except OptionError:
+        return
+    runs = text.replace(",", " ").replace(";", " ").split()
+    assert [value for size in sizes for value in size] == [int(run) for run in runs]
+    assert len(sizes) == len(text.removesuffix(";").split(";"))
+
+
+@given(st.text("0123456789,;"), st.integers(1, 3))
+def test_no_gear_of_dims_is_ever_misread(text: str, places: int) -> None:
+    try:
+        gears = parse_dims(text, places)
+    except OptionError:
+        return
+    groups = text.removesuffix(";").split(";")
+    assert gears == tuple(tuple(int(v) for v in group.split(",") if v) for group in groups)
+    assert all(group.count(",") == places - 1 for group in groups)
+
+
+@given(st.from_regex(r"x ?:( ?-?[0-9]{1,2},){0,3}(-1|[0-9]{1,3})(;y:(-1|[0-9]))?", fullmatch=True))
+def test_open_shapes_without_anything_open_are_the_shapes_of_gears(text: str) -> None:
+    """Where both grammars read a text, they read the same."""
+    try:
+        opened, plain = parse_open_shape(text), parse_input_shape(text)
+    except OptionError:
+        return
+    assert [name for name, _ in opened] == [name for name, _ in plain]
+    for (_, ranges), (_, dims) in zip(opened, plain, strict=True):
+        assert ranges == tuple((1, -1) if dim == -1 else (dim, dim) for dim in dims)
 
 
 @given(st.text("0123456789, "))

@@ -13,7 +13,7 @@ from gearshift.artifact.codec import dumps, encode
 from gearshift.artifact.reader import Artifact
 from gearshift.artifact.writer import embed_costs
 from gearshift.errors import ArtifactError, TableError
-from gearshift.tuning.embedded import MAX_TABLES, embed_table, embedded_table, embedded_tables
+from gearshift.tuning.embedded import MAX_HOSTS, embed_table, embedded_table, embedded_tables
 from gearshift.tuning.table import CostTable, Host
 from tables import HOST, SAMPLE
 
@@ -71,7 +71,7 @@ def test_hosts_measured_long_ago_give_way(path: Path) -> None:
     newest = table_for(path, made="2026-11-24T00:00:00+00:00")
     embed_table(path, newest)
     assert read(path) == (*tables[3:], newest)
-    assert len(read(path)) == MAX_TABLES
+    assert len(read(path)) == MAX_HOSTS
 
 
 def test_a_table_of_another_artifact_is_refused(path: Path) -> None:

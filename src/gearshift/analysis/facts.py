@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from gearshift.analysis.fold import fold, keeps_value, shape_value
 from gearshift.analysis.infer import Inference, OutputType
-from gearshift.analysis.nodes import output_names, refusal, subgraphs
+from gearshift.analysis.nodes import UNSUPPORTED, output_names, refusal, subgraphs
 from gearshift.errors import InternalError, UnsupportedModelError
 from gearshift.program import Program
 from gearshift.tensors import Array, Shape, format_shape
@@ -151,6 +151,7 @@ class Walker:
                     f"gives '{value.name}' with shape {seen}, depending on data; both branches "
                     "must agree. Export the model with that condition fixed.",
                     tensor=value.name,
+                    code=UNSUPPORTED,
                 )
             kept = facts[0] if len(facts) == 1 else Fact(facts[0].dtype, facts[0].shape)
             self.facts[_name(value)] = kept
@@ -207,5 +208,6 @@ def _fact(node: ir.Node, name: str, type_: OutputType | None, value: Array | Non
             "every inner shape fixed once the gear is. Cut the model before this node, or move "
             "the node behind the model.",
             tensor=name,
+            code=UNSUPPORTED,
         )
     return Fact(dtype, shape, value)

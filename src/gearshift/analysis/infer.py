@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from gearshift.analysis import contrib
 from gearshift.analysis.checks import CHECKS
-from gearshift.analysis.nodes import output_names, refusal, subgraphs
+from gearshift.analysis.nodes import UNSUPPORTED, output_names, refusal, subgraphs
 from gearshift.tensors import Array, Shape, format_shape
 
 _DATA_LIMIT: Final = 4096
@@ -76,6 +76,11 @@ class Inference:
         _check(node, operands, inferred)
         return inferred
 
+    def check_known(self, node: ir.Node) -> None:
+        """Raises UnsupportedModelError if nothing is known of the node's operator at all."""
+        if (node.domain, node.op_type) not in contrib.RULES:
+            self._schema(node)
+
     def _by_rule(
         self, node: ir.Node, rule: contrib.Rule, operands: Sequence[Operand | None]
     ) -> dict[str, OutputType]:
@@ -123,6 +128,7 @@ class Inference:
                 node,
                 f"is an operator of {where} whose output shapes are not known to gearshift; "
                 "export the model with standard ONNX operators in its place.",
+                code=UNSUPPORTED,
             ) from error
 
 
@@ -169,6 +175,7 @@ def _output_type(node: ir.Node, name: str, proto: onnx.TypeProto) -> OutputType:
             f"gives '{name}', which is not a tensor but a sequence, a map or an optional; a model "
             "for gears passes tensors only. Export it without that operator.",
             tensor=name,
+            code=UNSUPPORTED,
         )
     tensor = proto.tensor_type
     dims = [d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim]

@@ -9,6 +9,9 @@ import onnx_ir as ir
 
 from gearshift.errors import UnsupportedModelError
 
+UNSUPPORTED: Final = "E19010"
+"""ATC's code for an operator that no compile can take, whatever it is given."""
+
 INTEGERS: Final = frozenset(
     {
         ir.DataType.INT8,
@@ -37,13 +40,16 @@ def output_names(node: ir.Node) -> list[str]:
     return [value.name for value in node.outputs if value.name]
 
 
-def refusal(node: ir.Node, problem: str, *, tensor: str | None = None) -> UnsupportedModelError:
+def refusal(
+    node: ir.Node, problem: str, *, tensor: str | None = None, code: str | None = None
+) -> UnsupportedModelError:
     """The error of a node that stands in the way; `problem` follows the node's name."""
     return UnsupportedModelError(
         f"{describe(node)} {problem}",
         node=node.name or "",
         op_type=node.op_type,
         tensor=output_names(node)[0] if tensor is None else tensor,
+        code=code,
     )
 
 

@@ -17,7 +17,7 @@ from gearshift._version import __version__
 from gearshift.cli.console import write
 from gearshift.engines.registry import ENGINE_NAMES
 from gearshift.errors import InputError, OptionError
-from gearshift.options import BUDGETS, PRECISIONS
+from gearshift.options import BUDGETS, INPUT_FORMATS, PRECISIONS
 from gearshift.tensors import Array
 
 if TYPE_CHECKING:
@@ -25,9 +25,30 @@ if TYPE_CHECKING:
 
 Command = Callable[[argparse.Namespace], None]
 
-# As atc writes them, taken without being advertised.
-_GEARS: Final = ("-g", "--gears", "--dynamic_batch_size", "--dynamic-batch-size")
-_SHAPE: Final = ("-s", "--shape", "--input_shape", "--input-shape")
+# What a model is compiled for: our spelling, and atc's, which is taken without being advertised.
+_GEARS: Final = ("-g", "--gears")
+_SHAPE: Final = ("-s", "--shape")
+_AS_ATC: Final = {
+    _GEARS: "dynamic_batch_size",
+    ("--image-sizes",): "dynamic_image_size",
+    ("--dims",): "dynamic_dims",
+    _SHAPE: "input_shape",
+    ("--shape-range",): "input_shape_range",
+    ("--input-format",): "input_format",
+    ("--aipp",): "insert_op_conf",
+}
+_SPELLINGS: Final = {
+    ours: tuple(dict.fromkeys((*ours, f"--{atc}", f"--{atc.replace('_', '-')}")))
+    for ours, atc in _AS_ATC.items()
+}
+_EXAMPLES: Final = """examples:
+  gearshift compile rec.onnx --gears 1,2,4,8 --shape "x:-1,3,48,320"
+  gearshift compile det.onnx --image-sizes "416,416;832,832" --shape "x:1,3,-1,-1"
+  gearshift compile rec.onnx --dims "1,320;4,320;4,640" --shape "x:-1,3,48,-1"
+  gearshift compile bert.onnx --dims "1,64;8,64;8,128" --shape "ids:-1,-1" --pad ids=0
+  gearshift compile cls.onnx --shape "x:1,3,48,192"
+  gearshift compile det.onnx --shape-range "x:[1~8,3,-1,-1]"
+  gearshift compile cls.onnx --gears 1,2,4 --aipp camera.cfg"""
 _UNITS: Final = {
     "": 1,
     "b": 1,
@@ -59,7 +80,7 @@ def parse(argv: Sequence[str], commands: Sequence[Command]) -> argparse.Namespac
     """
     parser = _Parser(
         prog="gearshift",
-        description="Compile a model for a list of batch sizes; run any number of rows.",
+        description="Compile a model for the sizes it will run at; run any number of rows.",
         epilog="The same compiler under ATC's command line is the command `atc`.",
     )
     parser.add_argument("--version", action="version", version=f"gearshift {__version__}")
@@ -73,7 +94,13 @@ def parse(argv: Sequence[str], commands: Sequence[Command]) -> argparse.Namespac
     }
     for (name, add_arguments), function in zip(adders.items(), commands, strict=True):
         summary = (function.__doc__ or "").strip()
-        command = names.add_parser(name, help=summary, description=summary)
+        command = names.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=_EXAMPLES if name == "compile" else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         command.set_defaults(command=function)
         add_arguments(command)
         command.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -156,8 +183,9 @@ def _joined(argv: Sequence[str]) -> Iterator[str]:
     argparse would take it for an option, and say no more than that one is missing.
     """
     words = iter(argv)
+    takes_text = {spelling for spellings in _SPELLINGS.values() for spelling in spellings}
     for word in words:
-        if word in (*_GEARS, *_SHAPE) and (value := next(words, None)) is not None:
+        if word in takes_text and (value := next(words, None)) is not None:
             is_value = re.match(r"-\d", value)
             yield from (f"{word}={value}",) if is_value else (word, value)
         else:
@@ -167,12 +195,7 @@ def _joined(argv: Sequence[str]) -> Iterator[str]:
 def _add_compile(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("model", type=Path, help="the .onnx file")
-    what = "batch sizes, 2 to 100 of them"
-    gears = add(*_GEARS, dest="gears", required=True, metavar="1,2,4,8", help=what)
-    gears.option_strings = _GEARS[:2]
-    what = 'input shapes, as "x:-1,3,48,320"'
-    shape = add(*_SHAPE, dest="shape", metavar="NAME:DIMS;...", help=what)
-    shape.option_strings = _SHAPE[:2]
+    _add_declared(command)
     add("-o", "--output", help="the .om file, or a folder/ (default: beside the model)")
     add("--engine", choices=ENGINE_NAMES[:2], help="compile for one engine only (default: both)")
     add("--precision", choices=PRECISIONS, default="f32", help="of float32 networks (default: f32)")
@@ -186,6 +209,32 @@ def _add_compile(command: argparse.ArgumentParser) -> None:
     add("--threads", type=_positive, help="threads of one run (default: every core)")
     add("--memory-limit", type=_size, metavar="SIZE", help="what a gear may take, such as 2GiB")
     add("--sample", action="append", default=[], metavar="NAME=FILE.npy", help="rows to verify on")
+
+
+def _add_declared(command: argparse.ArgumentParser) -> None:
+    """What the model is compiled for; without gears and ranges it has one fixed shape."""
+    formats = ", ".join(filter(None, INPUT_FORMATS))
+    for ours, dest, metavar, what in (
+        (_GEARS, "gears", "1,2,4,8", "batch sizes, 2 to 100 of them"),
+        (("--image-sizes",), "image_sizes", "H,W;H,W;...", "heights and widths, 2 to 100 of them"),
+        (("--dims",), "dims", "1,320;2,640;...", "values for every -1 of --shape, 2 to 100 times"),
+        (_SHAPE, "shape", "NAME:DIMS;...", 'input shapes, as "x:-1,3,48,320"'),
+        (("--shape-range",), "shape_range", "RANGES", 'without gears: such as "x:[1~8,3,-1]"'),
+        (("--input-format",), "input_format", "FORMAT", f"of images: {formats} (default: NCHW)"),
+        (("--aipp",), "aipp", "FILE", "AIPP configuration: preprocessing inside the model"),
+    ):
+        spellings = _SPELLINGS[ours]
+        added = command.add_argument(
+            *spellings, dest=dest, type=_written, metavar=metavar, help=what
+        )
+        added.option_strings = spellings[: len(ours)]
+    command.add_argument(
+        "--pad",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="this input may be padded with VALUE along any dim (checked on real runs)",
+    )
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
@@ -229,6 +278,13 @@ def _add_session(command: argparse.ArgumentParser, what_for: str) -> None:
     add("--threads", type=_positive, help="threads of one run (default: every core)")
     what = f"what programs may take: {', '.join(BUDGETS)}, or such as 200MB (default: balanced)"
     add("--memory-budget", type=_budget, default=BUDGETS[0], metavar="BUDGET", help=what)
+
+
+def _written(text: str) -> str:
+    """An option that is there says something: an empty value is a variable that was never set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"got {text!r}; write a value, or leave the option out")
+    return text
 
 
 def _positive(text: str) -> int:

@@ -7,15 +7,10 @@ from typing import Final
 
 from gearshift.cli.atc_argv import Args
 from gearshift.cli.atc_flags import FRAMEWORKS
-from gearshift.cli.atc_inputs import check_gears, check_input_format, check_inputs
+from gearshift.cli.atc_inputs import check_aipp, check_gears, check_input_format, check_inputs
 from gearshift.cli.atc_nodes import check_input_fp16_nodes, check_out_nodes, check_output_type
 from gearshift.cli.atc_paths import input_file, output_file, required
-from gearshift.cli.atc_refusals import (
-    refuse_flags,
-    refuse_framework,
-    refuse_mode,
-    refuse_without_gears,
-)
+from gearshift.cli.atc_refusals import refuse_flags, refuse_framework, refuse_mode
 from gearshift.cli.atc_soc import check_soc_version
 from gearshift.errors import OptionError
 from gearshift.gears.text import option_error, shown
@@ -133,15 +128,6 @@ def _check_framework(args: Args) -> Iterator[OptionError]:
         )
 
 
-def _check_aipp_with_dims(args: Args) -> Iterator[OptionError]:
-    if args["insert_op_conf"] and args["dynamic_dims"]:
-        yield option_error(
-            "E10001",
-            f"--insert_op_conf: got {shown(args['insert_op_conf'])} together with --dynamic_dims, "
-            "which does not take AIPP; leave one of the two out.",
-        )
-
-
 def _check_compression(args: Args) -> Iterator[OptionError]:
     yield from one_of("enable_compress_weight", _TRUE_FALSE, "E10005")(args)
     if args["enable_compress_weight"] == "true" and args["compress_weight_conf"]:
@@ -195,7 +181,7 @@ _BEFORE_OUTPUT: Final[tuple[Check, ...]] = (
 _AFTER_OUTPUT: Final[tuple[Check, ...]] = (
     _check_framework,
     check_inputs,
-    _check_aipp_with_dims,
+    check_aipp,
     *map(input_file, ("model", "weight", "cal_conf", "op_name_map", "insert_op_conf")),
     _check_compression,
     input_file("keep_dtype"),
@@ -221,12 +207,7 @@ _REST: Final[tuple[Check, ...]] = (
     check_soc_version,
     check_stray,
 )
-_REFUSALS: Final[tuple[Check, ...]] = (
-    refuse_mode,
-    refuse_framework,
-    refuse_flags,
-    refuse_without_gears,
-)
+_REFUSALS: Final[tuple[Check, ...]] = (refuse_mode, refuse_framework, refuse_flags)
 _BUILD: Final = (*_BEFORE_OUTPUT, required("output"), *_AFTER_OUTPUT, *_REST)
 _READ_OM: Final = (required("om"), input_file("om"))
 _WRITE_JSON: Final = (required("json"), output_file("json"))

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Final
 from gearshift._version import __version__
 from gearshift.cli import atc_output as out
 from gearshift.cli import console
+from gearshift.cli.aipp_file import read_aipp
 from gearshift.cli.atc_argv import Args, UsageError, parse_argv
 from gearshift.cli.atc_checks import check_log, find_errors
 from gearshift.cli.atc_flags import FLAGS
-from gearshift.cli.atc_inputs import input_shapes
+from gearshift.cli.atc_inputs import gears, inputs
 from gearshift.cli.atc_paths import make_parents
 from gearshift.cli.atc_refusals import notes
 from gearshift.cli.logs import log_on_stderr
 from gearshift.errors import GearshiftError
-from gearshift.gears.parse import parse_batch_sizes
 from gearshift.options import CompileOptions
 
 if TYPE_CHECKING:
@@ -78,12 +78,22 @@ def _run(args: Args) -> int:
 
 
 def compile_options(args: Args) -> CompileOptions:
-    """The compiler's options for a command line that passed every check."""
+    """The compiler's options for a command line that passed every check.
+
+    Raises:
+        OptionError: the AIPP configuration cannot be read (E19018).
+    """
+    shapes, ranges = inputs(args)
     return CompileOptions(
         model=Path(args["model"]),
         output=Path(args["output"]),
-        input_shape=dict(input_shapes(args)),
-        dynamic_batch_size=parse_batch_sizes(args["dynamic_batch_size"]),
+        input_shape=shapes,
+        dynamic_batch_size=tuple(size for (size,) in gears(args, "dynamic_batch_size")),
+        dynamic_image_size=gears(args, "dynamic_image_size"),
+        dynamic_dims=gears(args, "dynamic_dims"),
+        input_shape_range=ranges,
+        input_format=args["input_format"],
+        aipp=read_aipp("--insert_op_conf", args["insert_op_conf"]),
         soc_version=args["soc_version"] or None,
         command=_recorded(args),
     )

@@ -43,7 +43,6 @@ _FUSION: Final = "fusion is the engine's own affair here"
 _TUNING: Final = "there are no Ascend kernels to tune"
 _PRECISION: Final = "networks are computed in f32 (gearshift compile --precision chooses)"
 _OTHER_MODE: Final = "belongs to a mode that is not in this version"
-_GEARS_LATER: Final = "not in this version; dynamic_batch_size is"
 _NO_DEVICE: Final = "there is no Ascend device here"
 
 
@@ -89,13 +88,22 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "input_format",
             "",
             "NCHW, ND or NCDHW (ONNX).",
-            "checked; batch gears are the same in every format",
+            "says which dims are height and width; dynamic_dims needs ND",
         ),
-        _supported("input_shape", "", 'Shapes by input name, "data:-1,3,416,416;img_info:-1,4".'),
+        _supported(
+            "input_shape",
+            "",
+            'Shapes by input name, "data:-1,3,416,416;img_info:-1,4".',
+            "without gears also open: -1 for any size, 1~8 for a range",
+        ),
         _supported("dynamic_batch_size", "", 'The gears, 2 to 100 batch sizes: "1,2,4,8".'),
-        _refused("dynamic_image_size", "", 'Image gears: "416,416;832,832".', _GEARS_LATER),
-        _refused("dynamic_dims", "", 'Gears for any dims: "20,20;40,40".', _GEARS_LATER),
-        _refused("input_shape_range", "", 'Open shapes: "data:[1~8,3,-1,-1]".', _GEARS_LATER),
+        _supported(
+            "dynamic_image_size", "", 'The gears, 2 to 100 heights and widths: "416,416;832,832".'
+        ),
+        _supported(
+            "dynamic_dims", "", 'The gears, 2 to 100 times a value for each -1: "20,20;40,40".'
+        ),
+        _supported("input_shape_range", "", 'Open shapes without gears: "data:[1~8,3,-1,-1]".'),
     ),
     "Output": (
         _supported("output", "", "Where the model goes; .om is appended. Required.", kind="path"),
@@ -147,7 +155,13 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "Inputs that are given as FP16: name;...",
             "inputs keep the model's own types; put a Cast in front in the model",
         ),
-        _refused("insert_op_conf", "", "AIPP configuration file.", "AIPP is not in this version"),
+        _supported(
+            "insert_op_conf",
+            "",
+            "AIPP configuration file.",
+            "preprocessing becomes part of the model; not with dynamic_dims",
+            "path",
+        ),
         _accepted(
             "op_name_map",
             "",

@@ -7,13 +7,11 @@ from typing import Final
 
 from gearshift.cli.atc_argv import Args
 from gearshift.cli.atc_flags import FRAMEWORKS
-from gearshift.errors import OptionError
-from gearshift.gears import checks, parse
-from gearshift.gears.shape_range import parse_shape_range
+from gearshift.errors import OptionError, OptionErrors
+from gearshift.gears import checks, declared, parse, shape_range
 from gearshift.gears.text import option_error, shown
 from gearshift.tensors import Shape
 
-GEAR_FLAGS: Final = ("dynamic_batch_size", "dynamic_image_size", "dynamic_dims")
 FORMATS: Final[Mapping[int, tuple[str, ...]]] = {
     0: ("NCHW", "ND"),
     3: ("NCHW", "NHWC", "ND", "NCDHW", "NDHWC"),
@@ -24,7 +22,7 @@ FORMATS: Final[Mapping[int, tuple[str, ...]]] = {
 
 def gear_flags(args: Args) -> tuple[str, ...]:
     """The gear flags that the user set."""
-    return tuple(name for name in GEAR_FLAGS if args[name])
+    return tuple(name for name in declared.GEAR_OPTIONS if args[name])
 
 
 def input_format(args: Args) -> str:
@@ -32,8 +30,29 @@ def input_format(args: Args) -> str:
     return args["input_format"] or ("NHWC" if args.number("framework") == 3 else "NCHW")
 
 
-def input_shapes(args: Args) -> tuple[tuple[str, Shape], ...]:
-    """What ``--input_shape`` says; nothing if it is not given. Raises OptionError."""
+def inputs(args: Args) -> tuple[dict[str, Shape], shape_range.Ranges]:
+    """What ``--input_shape`` and ``--input_shape_range`` say. Raises OptionError."""
+    return shape_range.read_inputs(
+        args["input_shape"], args["input_shape_range"], gears=bool(gear_flags(args))
+    )
+
+
+def gears(args: Args, flag: str) -> tuple[tuple[int, ...], ...]:
+    """The gears of that flag as declared; none if it is not set. Raises OptionError."""
+    text = args[flag]
+    if not text:
+        return ()
+    if flag == "dynamic_batch_size":
+        return tuple((size,) for size in parse.parse_batch_sizes(text))
+    if flag == "dynamic_image_size":
+        return parse.parse_image_sizes(text)
+    # Without a -1 there is nothing to fill, which is an error of the shapes.
+    places = checks.count_open_dims(_listed_shapes(args))
+    return parse.parse_dims(text, places) if places else ()
+
+
+def _listed_shapes(args: Args) -> tuple[tuple[str, Shape], ...]:
+    """The shapes in ``--input_shape`` where no range can stand in it."""
     text = args["input_shape"]
     return parse.parse_input_shape(text) if text else ()
 
@@ -54,63 +73,83 @@ def check_input_format(args: Args) -> Iterator[OptionError]:
 def check_inputs(args: Args) -> Iterator[OptionError]:
     """Input shapes and gear options, as far as they can be judged without the model."""
     chosen = gear_flags(args)
+    given = [name for name in (*chosen, declared.RANGE) if args[name]]
+    yield from declared.check_together(given, "--")
     if len(chosen) > 1:
-        yield option_error(
-            "E10009",
-            f"{' and '.join('--' + name for name in chosen)} are set together; they exclude each "
-            "other. Keep one: dynamic_batch_size if only the number of rows varies.",
-        )
         return
-    if chosen and args["input_shape_range"]:
-        yield option_error(
-            "E10047",
-            f"--{chosen[0]} and --input_shape_range are set together; they exclude each other. "
-            f"Drop --input_shape_range: --input_shape says which dims vary.",
-        )
     if chosen and not args["input_shape"]:
         yield option_error(
             "E10004",
             f"--input_shape: no value was given but --{chosen[0]} needs it; write -1 where the "
             f"gear decides, for example --input_shape={shown(parse.SHAPE_SAMPLE)}.",
         )
-        return
-    bad_shape = _problems(input_shapes, args)
-    yield from bad_shape or _check_shapes(args, chosen[0] if chosen else "")
-    if not chosen and args["input_shape_range"]:
-        yield from _problems(parse_shape_range, args["input_shape_range"])
     elif chosen:
+        yield from _found(_check_shapes, args, chosen[0])
         # dynamic_dims needs the shapes as well: a shape error found twice is printed once.
-        yield from _problems(_gears, args, chosen[0])
+        yield from _found(gears, args, chosen[0])
+    else:
+        yield from _check_open(args)
+    yield from _check_framework_of_gears(args)
 
 
-def _check_shapes(args: Args, gear_flag: str) -> list[OptionError]:
-    shapes = input_shapes(args)
+def _check_framework_of_gears(args: Args) -> Iterator[OptionError]:
+    for name in gear_flags(args):
+        if args.number("framework") == 1:
+            yield option_error(
+                "E10001",
+                f"--{name}: goes with every framework but 1, MindSpore, whose .air models have "
+                "fixed shapes; export the model as ONNX and give --framework=5.",
+            )
+
+
+def _check_shapes(args: Args, gear_flag: str) -> None:
+    shapes = _listed_shapes(args)
     # A format that was refused already would only make more errors of the same mistake.
-    form = None if list(check_input_format(args)) else input_format(args)
-    if gear_flag == "dynamic_batch_size":
-        return checks.check_batch_inputs(shapes)
-    if gear_flag == "dynamic_image_size":
-        return checks.check_image_inputs(shapes, form) if form else []
-    if gear_flag == "dynamic_dims":
-        return checks.check_dims_inputs(shapes, form or "ND")
-    return checks.check_static_inputs(shapes)
+    bad_format = bool(list(check_input_format(args)))
+    if bad_format and gear_flag == "dynamic_image_size":
+        return
+    form = "" if bad_format else input_format(args)
+    _raise(declared.check_inputs(gear_flag, shapes, form))
 
 
-def _gears(args: Args, gear_flag: str) -> tuple[tuple[int, ...], ...]:
-    """The gears as declared, by whichever flag. Raises OptionError."""
-    text = args[gear_flag]
-    if gear_flag == "dynamic_batch_size":
-        return tuple((size,) for size in parse.parse_batch_sizes(text))
-    if gear_flag == "dynamic_image_size":
-        return parse.parse_image_sizes(text)
-    # Without a -1 there is nothing to fill, which is an error of the shapes.
-    places = checks.count_open_dims(input_shapes(args))
-    return parse.parse_dims(text, places) if places else ()
+def _check_open(args: Args) -> Iterator[OptionError]:
+    """Shapes of a model without gears: fixed ones, and ranges in either option."""
+    if not args[declared.RANGE]:
+        yield from _found(inputs, args)
+        return
+    bad_shapes = _found(_check_fixed, args)
+    bad_ranges = _found(_check_ranges, args)
+    yield from (*bad_shapes, *bad_ranges)
+    if not bad_shapes and not bad_ranges:
+        yield from _found(_check_both, args)
 
 
-def _problems(call: Callable[..., object], *arguments: object) -> list[OptionError]:
+def _check_fixed(args: Args) -> None:
+    _raise(checks.check_static_inputs(_listed_shapes(args)))
+
+
+def _check_ranges(args: Args) -> None:
+    _raise(declared.check_range_list(shape_range.parse_shape_range(args[declared.RANGE])))
+
+
+def _check_both(args: Args) -> None:
+    """An input that has a shape and ranges must have a shape within its ranges."""
+    shapes = _listed_shapes(args)
+    names = dict(shapes)
+    ranges = shape_range.parse_shape_range(args[declared.RANGE])
+    declared.match_ranges(shapes, [item for item in ranges if item[0] in names])
+
+
+def _raise(errors: list[OptionError]) -> None:
+    if errors:
+        raise OptionErrors(errors)
+
+
+def _found(call: Callable[..., object], *arguments: object) -> list[OptionError]:
     try:
         call(*arguments)
+    except OptionErrors as several:
+        return list(several.errors)
     except OptionError as error:
         return [error]
     return []
@@ -119,8 +158,10 @@ def _problems(call: Callable[..., object], *arguments: object) -> list[OptionErr
 def check_gears(args: Args) -> Iterator[OptionError]:
     """The list of gears; ATC judges it late, when every flag has passed and the graph is built."""
     for name in gear_flags(args):
-        gears = _gears(args, name)
-        fixed = {"dynamic_batch_size": 1, "dynamic_image_size": 2}
-        length = fixed.get(name) or checks.count_open_dims(input_shapes(args))
-        errors = checks.check_gear_list(gears, name)
-        yield from errors or checks.check_gear_length(gears, length, name)
+        yield from declared.check_gears(name, gears(args, name), _listed_shapes(args))
+
+
+def check_aipp(args: Args) -> Iterator[OptionError]:
+    """E10001 for AIPP beside gears that it does not go with."""
+    if args["insert_op_conf"]:
+        yield from declared.check_aipp_together(gear_flags(args), "--")

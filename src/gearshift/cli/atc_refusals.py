@@ -11,7 +11,7 @@ from typing import Final
 
 from gearshift.cli.atc_argv import Args
 from gearshift.cli.atc_flags import FLAGS, FRAMEWORKS
-from gearshift.cli.atc_inputs import gear_flags
+from gearshift.cli.atc_inputs import inputs
 from gearshift.errors import OptionError
 from gearshift.gears.text import shown
 
@@ -64,20 +64,21 @@ def refuse_flags(args: Args) -> Iterator[OptionError]:
         )
 
 
-def refuse_without_gears(args: Args) -> Iterator[OptionError]:
-    """A command line without gears."""
-    if not gear_flags(args) and not args["input_shape_range"]:
-        yield OptionError(
-            "--dynamic_batch_size: no value was given; models of one fixed shape are not compiled "
-            "in this version. Declare 2 to 100 batch sizes, for example "
-            '--input_shape="x:-1,3,224,224" --dynamic_batch_size="1,2,4,8".'
-        )
-
-
 def notes(args: Args) -> list[str]:
-    """One line for each flag that was given and has no effect here."""
-    return [
+    """One line for each flag that was given and has no effect here, and for what is easily missed.
+
+    The command line is one that passed every check.
+    """
+    lines = [
         f"--{name}={shown(value)}: {FLAGS[name].note}."
         for name, value in args.given.items()
         if FLAGS[name].status == "accepted" and FLAGS[name].asks_for_something(value)
     ]
+    compiles = args.number("mode") in (0, 3)
+    if compiles and not args["input_shape_range"] and inputs(args)[1]:
+        lines.append(
+            f"--input_shape={shown(args['input_shape'])}: no gears are declared, so -1 and ranges "
+            "are left open; for a program of each size, declare them, for example with "
+            "--dynamic_batch_size."
+        )
+    return lines

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from gearshift.cli.aipp_file import read_aipp
 from gearshift.cli.arguments import artifact_path, named_array, parse
 from gearshift.cli.console import write, write_json
 from gearshift.cli.logs import log_on_stderr
@@ -43,26 +44,13 @@ def run(argv: Sequence[str] | None) -> int:
 
 
 def _compile(arguments: argparse.Namespace) -> None:
-    """Compile an ONNX model for a list of batch sizes."""
+    """Compile an ONNX model for batch sizes, image sizes, any dims, or one shape."""
     from gearshift.artifact.codec import encode
     from gearshift.cli.progress import progress_printer
     from gearshift.cli.report import print_report
     from gearshift.compiler import compile_model
-    from gearshift.gears.parse import parse_batch_sizes, parse_input_shape
 
-    options = CompileOptions(
-        model=arguments.model,
-        output=artifact_path(arguments.model, arguments.output),
-        input_shape=dict(parse_input_shape(arguments.shape)) if arguments.shape else {},
-        dynamic_batch_size=parse_batch_sizes(arguments.gears),
-        engine=arguments.engine,
-        precision=arguments.precision,
-        separability=arguments.separability,
-        tolerance=arguments.tolerance,
-        threads=arguments.threads,
-        memory_limit=arguments.memory_limit,
-        sample_inputs=_samples(arguments.model, arguments.sample) or None,
-    )
+    options = compile_options(arguments)
     with progress_printer() as on_progress:
         report = compile_model(options, on_progress)
     if arguments.json:
@@ -72,6 +60,37 @@ def _compile(arguments: argparse.Namespace) -> None:
     print_report(report)
     for warning in report.warnings:
         write(f"warning: {warning}", sys.stderr)
+
+
+def compile_options(arguments: argparse.Namespace) -> CompileOptions:
+    """The compiler's options for the words of ``compile``. Raises OptionError."""
+    from gearshift.gears import parse as grammar
+    from gearshift.gears.checks import count_open_dims
+    from gearshift.gears.shape_range import read_inputs
+
+    batches, images, dims = arguments.gears, arguments.image_sizes, arguments.dims
+    shapes, ranges = read_inputs(
+        arguments.shape or "", arguments.shape_range or "", gears=bool(batches or images or dims)
+    )
+    return CompileOptions(
+        model=arguments.model,
+        output=artifact_path(arguments.model, arguments.output),
+        input_shape=shapes,
+        dynamic_batch_size=grammar.parse_batch_sizes(batches or ""),
+        dynamic_image_size=grammar.parse_image_sizes(images) if images else (),
+        dynamic_dims=grammar.parse_dims(dims, count_open_dims(shapes) or None) if dims else (),
+        input_shape_range=ranges,
+        input_format=arguments.input_format or "",
+        aipp=read_aipp("--aipp", arguments.aipp or ""),
+        pad=grammar.parse_pads(arguments.pad),
+        engine=arguments.engine,
+        precision=arguments.precision,
+        separability=arguments.separability,
+        tolerance=arguments.tolerance,
+        threads=arguments.threads,
+        memory_limit=arguments.memory_limit,
+        sample_inputs=_samples(arguments.model, arguments.sample) or None,
+    )
 
 
 def _run(arguments: argparse.Namespace) -> None:

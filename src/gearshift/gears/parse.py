@@ -9,6 +9,8 @@ these places.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from math import isinf
 from typing import Final
 
 from gearshift.errors import OptionError
@@ -28,6 +30,7 @@ MAX_GEARS: Final = 100
 
 _NUMBER_START: Final = re.compile(r"[+-]?([0-9]+)")
 _WHOLE: Final = re.compile(r"-?[0-9]+")
+_DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def parse_input_shape(text: str) -> tuple[tuple[str, Shape], ...]:
@@ -42,20 +45,32 @@ def parse_input_shape(text: str) -> tuple[tuple[str, Shape], ...]:
     Raises:
         OptionError: E10002 (form), E10013 (too large), E10014 (not a number), E10016 (no name).
     """
-    shapes: dict[str, Shape] = {}
+    return tuple(
+        (name, tuple(read_dim(piece.strip(), name) for piece in dims.split(",")))
+        for name, dims in named_dims(text)
+    )
+
+
+def named_dims(text: str) -> tuple[tuple[str, str], ...]:
+    """Cuts ``--input_shape`` into each input's name and the text of its dims.
+
+    Raises:
+        OptionError: E10002 (form), E10016 (no name).
+    """
+    items: dict[str, str] = {}
     for item in text.split(";"):
-        name, shape = _named_shape(item, text)
-        if name in shapes:
+        name, dims = _named_item(item, text)
+        if name in items:
             raise option_error(
                 "E10002",
                 f"input_shape: input {shown(name)} is given twice in {shown(text)}; "
                 "give each input once.",
             )
-        shapes[name] = shape
-    return tuple(shapes.items())
+        items[name] = dims
+    return tuple(items.items())
 
 
-def _named_shape(item: str, text: str) -> tuple[str, Shape]:
+def _named_item(item: str, text: str) -> tuple[str, str]:
     name, colon, dims = item.rpartition(":")
     name = name.strip()
     if not colon:
@@ -78,10 +93,15 @@ def _named_shape(item: str, text: str) -> tuple[str, Shape]:
             f"input_shape: item {shown(item)} has no input name before ':'; write the name the "
             f"model gives the input, for example {SHAPE_SAMPLE}.",
         )
-    return name, tuple(_dim(piece.strip(), name) for piece in dims.split(","))
+    return name, dims
 
 
-def _dim(piece: str, name: str) -> int:
+def read_dim(piece: str, name: str) -> int:
+    """Reads one dim of that input.
+
+    Raises:
+        OptionError: E10002 (not digits only), E10013 (too large), E10014 (not a number).
+    """
     where = f"input_shape: dim {shown(piece)} of input {shown(name)}"
     allowed = "dims are whole numbers, or -1 where the gear decides, for example data:-1,3,416,416."
     if "." in piece:
@@ -98,7 +118,8 @@ def _dim(piece: str, name: str) -> int:
         )
     if not _WHOLE.fullmatch(piece):
         ranges = (
-            " Ranges such as 1~8 are not supported: list the sizes in dynamic_batch_size."
+            " Ranges such as 1~8 are for a model without gears and without input_shape_range; with "
+            "gears, write -1 and list the sizes, for example in dynamic_batch_size."
             if "~" in piece
             else ""
         )
@@ -146,20 +167,21 @@ def parse_image_sizes(text: str) -> tuple[tuple[int, ...], ...]:
     return tuple(_sizes(group, option, sample) for group in groups)
 
 
-def parse_dims(text: str, places: int) -> tuple[tuple[int, ...], ...]:
+def parse_dims(text: str, places: int | None) -> tuple[tuple[int, ...], ...]:
     """Reads ``--dynamic_dims``: one group per gear separated by ``;``, ``,`` between its values.
 
     An empty value gives a gear that is one value short, which the checks refuse.
 
     Args:
         text: the option's value.
-        places: how many -1 the input shapes hold together, which is how many values a gear has.
+        places: how many -1 the input shapes hold together, which is how many values a gear has;
+            None if no shapes are declared, so that the first gear sets the number.
 
     Raises:
         OptionError: E10001 (empty, not a number), E10003 (wrong number of values, too large),
             E10036 (more than 100 groups).
     """
-    option, sample = "dynamic_dims", dims_sample(places)
+    option, sample = "dynamic_dims", dims_sample(places or 2)
     body = text.removesuffix(";")
     if not body:
         raise option_error(
@@ -168,18 +190,24 @@ def parse_dims(text: str, places: int) -> tuple[tuple[int, ...], ...]:
     groups = body.split(";")
     if len(groups) > MAX_GEARS:
         raise too_many_gears(option, len(groups))
-    return tuple(_dims_gear(group, places, sample) for group in groups)
+    expected = (
+        f"input_shape has {places} dims of -1; give one value for each -1, in the order the "
+        "inputs are written"
+        if places
+        else f"the first has {groups[0].count(',') + 1}; give all gears equally many"
+    )
+    width = places or groups[0].count(",") + 1
+    return tuple(_dims_gear(group, width, expected, sample) for group in groups)
 
 
-def _dims_gear(group: str, places: int, sample: str) -> tuple[int, ...]:
+def _dims_gear(group: str, width: int, expected: str, sample: str) -> tuple[int, ...]:
     option = "dynamic_dims"
     pieces = group.split(",")
-    if len(pieces) != places:
+    if len(pieces) != width:
         raise option_error(
             "E10003",
-            f"{option}: gear {shown(group)} has {len(pieces)} values but input_shape has "
-            f"{places} dims of -1; give one value for each -1, in the order the inputs are "
-            f"written, for example {sample}.",
+            f"{option}: gear {shown(group)} has {len(pieces)} values but {expected}, "
+            f"for example {sample}.",
         )
     for piece in pieces:
         if piece and not is_digits(piece):
@@ -189,6 +217,30 @@ def _dims_gear(group: str, places: int, sample: str) -> tuple[int, ...]:
                 f"only digits are allowed, and no blanks, for example {sample}.{slip_hint(piece)}",
             )
     return tuple(_size(piece, option, sample) for piece in pieces if piece)
+
+
+def parse_pads(texts: Iterable[str]) -> dict[str, float]:
+    """Reads ``NAME=VALUE`` words: what each input may be padded with.
+
+    The name ends at the last ``=``; the value is one finite number.
+
+    Raises:
+        OptionError: E10001 for any other form, and for a name that is given twice.
+    """
+    pads: dict[str, float] = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        name, number = name.strip(), value.strip()
+        if not equals or not name or not _DECIMAL.fullmatch(number) or isinf(float(number)):
+            raise option_error(
+                "E10001",
+                f"pad: {shown(text)} is not NAME=VALUE with one finite number; write the input's "
+                f"name and what to fill it with, for example input_ids=0.{slip_hint(text)}",
+            )
+        if name in pads:
+            raise option_error("E10001", f"pad: input {shown(name)} is given twice; keep one.")
+        pads[name] = float(number)
+    return pads
 
 
 def dims_sample(places: int) -> str:

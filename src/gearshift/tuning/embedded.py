@@ -12,8 +12,8 @@ from gearshift.artifact.writer import embed_costs
 from gearshift.errors import CorruptArtifactError, TableError
 from gearshift.tuning.table import CostTable, Host, check_table, decode_table
 
-MAX_TABLES: Final = 1024
-"""Tables that an artifact may have; those measured longest ago give way."""
+MAX_HOSTS: Final = 64
+"""Hosts that an artifact may know; those measured longest ago give way."""
 
 _LOG: Final = logging.getLogger("gearshift")
 
@@ -59,8 +59,9 @@ def embed_table(path: str | os.PathLike[str], table: CostTable) -> int:
             for each in embedded_tables(artifact)
             if (each.host, each.frame) != (table.host, table.frame)
         ]
-    tables = [*others[1 - MAX_TABLES :], table]
-    return embed_costs(path, dumps(tuple(sorted(tables, key=_age))))
+    tables = sorted([*others, table], key=_age)
+    known = list(dict.fromkeys(each.host for each in reversed(tables)))[:MAX_HOSTS]
+    return embed_costs(path, dumps(tuple(each for each in tables if each.host in known)))
 
 
 def _sound(record: object, artifact: Artifact) -> CostTable | None:

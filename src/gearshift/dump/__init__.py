@@ -1,0 +1,1 @@
+"""Models as JSON: what ``atc --mode=1`` writes."""

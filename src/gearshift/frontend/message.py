@@ -1,0 +1,42 @@
+"""An ONNX file as the protobuf message it is, before anything is asked of the model in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from gearshift.errors import ModelError
+
+
+def read_message(path: Path) -> onnx.ModelProto:
+    """Reads a file whatever its name ends in; its external data stays where it is.
+
+    Raises:
+        ModelError: it cannot be read (E10041) or is not an ONNX file (E16005).
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"model {str(path)!r} cannot be read: {error.strerror}. Check its name and "
+            "permissions.",
+            code="E10041",
+        ) from error
+    message = onnx.ModelProto()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise _not_onnx(path, len(data)) from error
+    if not message.graph.node and not message.graph.output:  # most short files parse as nothing
+        raise _not_onnx(path, len(data))
+    return message
+
+
+def _not_onnx(path: Path, size: int) -> ModelError:
+    return ModelError(
+        f"model {str(path)!r} is not an ONNX file: its {size} bytes do not parse as a model with a "
+        "graph. Check that it is the right file and that it was copied whole.",
+        code="E16005",
+    )
