@@ -202,14 +202,16 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
             lambda done, total: on_progress("running every gear", done, total),
         )
         proof = recording.proof_record(
-            found.proof, checks, content_with_test=options.separability == "tested"
+            found.proof,
+            checks,
+            content_with_test=options.separability == "tested" and found.gears.has_rows,
         )
         for check in checks:
             _LOG.info("%s", check)
         warnings = (
             *advise_batch_sizes(options.dynamic_batch_size),
             *left_out,
-            *_warn_of_rows(proof),
+            *(_warn_of_rows(proof) if found.gears.has_rows else ()),
         )
         manifest = _describe(options, found, staged, tuple(topologies), checks, proof, warnings)
         on_progress("writing the artifact", 0, 1)

@@ -132,6 +132,10 @@ def _worst(check: GearCheck) -> tuple[str, str]:
 
 def _rows_line(manifest: Manifest) -> str:
     proof = manifest.proof
+    if manifest.mode in ("fixed", "image"):
+        return "the batch size is fixed: every call is one run of exactly the declared shapes"
+    if manifest.mode == "range":
+        return "every call is one run of the engine's own dynamic shapes"
     if proof.separable:
         how = "proved" if proof.verdict == "proved" else "tested, not proved"
         return f"rows are independent ({how}): any number of rows runs, padded or split as is best"
