@@ -201,6 +201,20 @@ def test_tune_shows_every_program(
     assert ["kept", str(kept)] in text
 
 
+def test_what_was_ruled_out_for_one_reason_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    late = [Dropped(Build("null", rows, lanes), "no time") for rows in (4, 8) for lanes in (1, 2)]
+    table = by_hand(dropped=(*late, Dropped(Build("null", 6), "it was refused")))
+    measured = type("Strategy", (), {"table": table})
+    monkeypatch.setattr(tuning, "measure", lambda *_: measured)
+    assert run("tune", "null.om", *PAIR) == 0
+    said = capsys.readouterr().out.splitlines()
+    together = "null, 4 rows; 4 rows in 2 lanes; 8 rows; 8 rows in 2 lanes: dropped: no time"
+    assert together in said
+    assert "null, 6 rows: dropped: it was refused" in said
+
+
 def test_tune_shows_what_plans_win(measured: list[float | None], capsys: Printed) -> None:
     assert run("tune", "null.om", *PAIR) == 0
     text = lines(capsys.readouterr().out)
@@ -334,7 +348,7 @@ def test_a_real_engine(folder: Path, capsys: Printed) -> None:
     """
     save_text(model, folder / "m.onnx")
     assert run("compile", "m.onnx", "-g", "1,2", "--engine", "onnxruntime") == 0
-    assert run("tune", "m.om", "--seconds", "0") == 0
+    assert run("tune", "m.om", "--seconds", "3") == 0
     said = capsys.readouterr()
     assert "onnxruntime, any rows" not in said.out, "below its engine its name is left out"
     assert "  any rows" in said.out

@@ -16,12 +16,16 @@ from artifacts import null_artifact
 from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, OptionError
 from gearshift.gears.build import OPEN, Build
+from gearshift.tuning import tuner
 from gearshift.tuning.candidates import candidate_builds, candidate_rows, candidate_sizes
 from gearshift.tuning.table import CostTable, read_table, table_bytes, this_host
 from gearshift.tuning.tuner import tune
 from models import save_text
 
 Patch = Callable[[str], None]
+
+MOMENT = 1e-3
+"""Seconds in which one round is played."""
 
 MLP = """
 <ir_version: 8, opset_import: ["": 17]>
@@ -58,6 +62,12 @@ def real(compiled: Path) -> Iterator[Artifact]:
     assert not psutil.Process().children()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is built, however long it takes."""
+    monkeypatch.setattr(tuner, "_BUILDING", 1e9)
+
+
 def probe_of(engine: str) -> psutil.Process:
     (probe,) = (child for child in psutil.Process().children() if engine in child.cmdline())
     return probe
@@ -72,8 +82,9 @@ def check_whole(table: CostTable, expected: dict[Build, tuple[int, ...]]) -> Non
     assert found.items() <= expected.items()
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_null_network_is_measured(null: Artifact) -> None:
-    table = tune(null, engines=["null"], threads=2, seconds=0)
+    table = tune(null, engines=["null"], threads=2, seconds=MOMENT)
     sizes = candidate_sizes((1, 2, 4, 8), True)
     builds = candidate_builds("null", True, sizes, 2, True)
     check_whole(table, {build: candidate_rows(build, sizes, True) for build in builds})
@@ -86,18 +97,20 @@ def test_a_null_network_is_measured(null: Artifact) -> None:
             assert all(timing.seconds == timing.alone for timing in each.timings)
 
 
+@pytest.mark.usefixtures("patient")
 def test_coupled_rows_are_measured_at_the_gears_alone(tmp_path: Path) -> None:
     path = null_artifact(tmp_path, sizes=(6, 3), separable=False)
     with Artifact.open(path) as artifact:
-        table = tune(artifact, engines=["null"], threads=4, seconds=0)
+        table = tune(artifact, engines=["null"], threads=4, seconds=MOMENT)
     check_whole(
         table, {Build("null", OPEN): (3, 6), Build("null", 3): (3,), Build("null", 6): (6,)}
     )
     assert not table.dropped
 
 
+@pytest.mark.usefixtures("patient")
 def test_two_engines_are_measured_side_by_side(real: Artifact) -> None:
-    table = tune(real, engines=["openvino", "onnxruntime", "openvino"], threads=2, seconds=0)
+    table = tune(real, engines=["openvino", "onnxruntime", "openvino"], threads=2, seconds=MOMENT)
     sizes = candidate_sizes((2, 3), True)
     builds = (
         *candidate_builds("openvino", True, sizes, 2, True),
@@ -109,14 +122,12 @@ def test_two_engines_are_measured_side_by_side(real: Artifact) -> None:
     assert min(each.nbytes for each in table.engines) > 1_000_000  # a library weighs that much
 
 
-def test_three_rounds_at_least_and_more_while_there_is_time(null: Artifact) -> None:
+def test_one_round_at_least_and_more_while_there_is_time(null: Artifact) -> None:
     told: list[str] = []
     tune(
         null, engines=["null"], threads=1, seconds=0, on_progress=lambda text, _: told.append(text)
     )
-    assert [text for text in told if text.startswith("timing")] == [
-        f"timing, round {number}" for number in (1, 2, 3)
-    ]
+    assert [text for text in told if text.startswith("timing")] == ["timing, round 1"]
 
     def stop(text: str, done: float) -> None:
         if text == "timing, round 20":
@@ -126,13 +137,63 @@ def test_three_rounds_at_least_and_more_while_there_is_time(null: Artifact) -> N
         tune(null, engines=["null"], threads=1, seconds=3600, on_progress=stop)
 
 
+SLOW_TO_BUILD = """
+import time
+from gearshift.engines import null
+executable = null._NullNetwork.executable
+def slow(self, shapes, *rest):
+    time.sleep(0.1)
+    return executable(self, shapes, *rest)
+null._NullNetwork.executable = slow
+"""
+
+
+def test_building_takes_half_the_time_and_what_matters_least_is_left_out(
+    tmp_path: Path, in_children: Patch
+) -> None:
+    in_children(SLOW_TO_BUILD)
+    gears = tuple(range(1, 101))
+    with Artifact.open(null_artifact(tmp_path, sizes=gears)) as artifact:
+        table = tune(artifact, engines=["null"], threads=2, seconds=4)
+    builds = candidate_builds("null", True, gears, 2, True)
+    assert {each.reason for each in table.dropped} >= {"no time was left to build it"}
+    late = [each.build for each in table.dropped if each.reason.startswith("no time")]
+    assert tuple(late) == builds[-len(late) :], "in the order of their worth"
+    assert len(table.measured) <= 20, "0.1 s each, in 2 s"
+    assert table.seconds < 8, "all of them would take 15 s to build"
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_without_any_time_everything_can_be_run(
+    tmp_path: Path, in_children: Patch, separable: bool
+) -> None:
+    path = null_artifact(tmp_path, sizes=(3, 4, 6), separable=separable)
+    with Artifact.open(path) as artifact:
+        table = tune(artifact, engines=["null"], threads=2, seconds=0)
+        timed = {each.build: [t.rows for t in each.timings] for each in table.measured}
+        assert timed == {Build("null", OPEN): [1] if separable else [3, 4, 6]}
+        in_children(
+            "from gearshift.engines import null\n"
+            "from gearshift.errors import EngineError\n"
+            "executable = null._NullNetwork.executable\n"
+            "def refuse(self, shapes, *rest):\n"
+            "    if -1 in next(iter(shapes.values())):\n"
+            "        raise EngineError('all dims have to be known')\n"
+            "    return executable(self, shapes, *rest)\n"
+            "null._NullNetwork.executable = refuse\n"
+        )
+        table = tune(artifact, engines=["null"], threads=2, seconds=0)
+    needed = [1] if separable else [3, 4, 6]
+    assert sorted(each.build.rows for each in table.measured) == needed
+
+
 def test_progress_goes_from_nothing_to_everything(null: Artifact) -> None:
     told: list[tuple[str, float]] = []
     tune(
         null,
         engines=["null"],
         threads=2,
-        seconds=0.5,
+        seconds=3,
         on_progress=lambda text, done: told.append((text, done)),
     )
     shares = [done for _, done in told]
@@ -142,9 +203,10 @@ def test_progress_goes_from_nothing_to_everything(null: Artifact) -> None:
     texts = [text for text, _ in told]
     assert texts[0] == "opening null"
     assert "building null, 4 rows in 2 lanes" in texts
-    assert "timing, round 3" in texts
+    assert "timing, round 2" in texts
 
 
+@pytest.mark.usefixtures("patient")
 def test_blobs_of_the_builds_that_are_wanted(null: Artifact, in_children: Patch) -> None:
     in_children(
         "from gearshift.engines import null\n"
@@ -164,11 +226,12 @@ def test_blobs_of_the_builds_that_are_wanted(null: Artifact, in_children: Patch)
         assert table == asked[0]
         kept[build] = data
 
-    table = tune(null, engines=["null"], threads=1, seconds=0, wanted=wanted, keep_blob=keep)
+    table = tune(null, engines=["null"], threads=1, seconds=MOMENT, wanted=wanted, keep_blob=keep)
     assert asked == [table]
     assert kept == {Build("null", 4): bytes(range(256)) * 4000}
 
 
+@pytest.mark.usefixtures("patient")
 def test_what_cannot_be_exported_is_not_kept(
     null: Artifact, in_children: Patch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,7 +247,7 @@ def test_what_cannot_be_exported_is_not_kept(
         null,
         engines=["null"],
         threads=1,
-        seconds=0,
+        seconds=MOMENT,
         wanted=lambda table: [Build("null", 1), Build("null", 2)],
         keep_blob=lambda table, build, data: kept.append(build),
     )
@@ -193,13 +256,14 @@ def test_what_cannot_be_exported_is_not_kept(
     assert "nothing can be kept of null, 1 row: no room on the shelf" in caplog.text
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_engine_that_dies_is_left_out(real: Artifact, caplog: pytest.LogCaptureFixture) -> None:
     def kill_one(text: str, done: float) -> None:
-        if text == "timing, round 2":
+        if text == "timing, round 1":
             probe_of("openvino").kill()
 
     table = tune(
-        real, engines=["openvino", "onnxruntime"], threads=2, seconds=0, on_progress=kill_one
+        real, engines=["openvino", "onnxruntime"], threads=2, seconds=MOMENT, on_progress=kill_one
     )
     assert {each.build.engine for each in table.measured} == {"onnxruntime"}
     dropped = {each.build: each.reason for each in table.dropped}
@@ -221,6 +285,7 @@ def test_an_engine_that_is_not_installed_is_left_out(real: Artifact, in_children
         tune(real, engines=["openvino"], threads=1, seconds=0)
 
 
+@pytest.mark.usefixtures("patient")
 def test_builds_that_fail_are_dropped_and_the_others_go_on(
     null: Artifact, in_children: Patch
 ) -> None:
@@ -234,7 +299,7 @@ def test_builds_that_fail_are_dropped_and_the_others_go_on(
         "    return run(self, feeds, into)\n"
         "null._RowSums.run = refuse\n"
     )
-    table = tune(null, engines=["null"], threads=1, seconds=0)
+    table = tune(null, engines=["null"], threads=1, seconds=MOMENT)
     assert [(each.build, each.reason) for each in table.dropped if each.build.rows == 4] == [
         (Build("null", 4), "four is too many")
     ]
