@@ -97,7 +97,11 @@ def precheck(options: CompileOptions) -> PreCheck:
             op.blame(code, f"node {node.name!r} ({op.type}): {fault}.")
         names[place, node.name] += 1
         if node.name and names[place, node.name] > 1:
-            op.blame(REPEATED, f"a node before it is called {node.name!r} as well; rename one.")
+            op.blame(
+                REPEATED,
+                f"a node before it is called {node.name!r} as well, which ATC refuses. "
+                "Compiling it here gives one of them another name; rename it to be safe.",
+            )
     name = message.graph.name or options.model.stem
     try:
         program = load_program(options.model)
