@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gearshift.cli.arguments import parse
 from gearshift.cli.commands import compile_options
-from gearshift.errors import OptionError
+from gearshift.errors import OptionError, OptionErrors
 from gearshift.gears.declared import check_declared
 from gearshift.gears.parse import parse_pads
 from gearshift.options import INPUT_FORMATS, CompileOptions
@@ -108,6 +108,12 @@ def test_words_refused(words: list[str], code: str) -> None:
     with pytest.raises(OptionError) as caught:
         options(*words)
     assert caught.value.code == code
+
+
+def test_a_list_without_a_gear_is_not_taken_for_a_model_without_gears() -> None:
+    with pytest.raises(OptionErrors) as caught:
+        options("-g", ",")
+    assert caught.value.code == "E10035"
 
 
 @pytest.mark.parametrize(
