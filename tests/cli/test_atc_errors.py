@@ -357,9 +357,10 @@ def test_an_output_that_is_a_folder(fail: Run, folder: Path) -> None:
     assert "is a folder" in fail(*command({"output": "rec2"}))[0]
 
 
-ANYTHING = st.text() | st.sampled_from(
-    ["5", "1,2", "x:-1,3", "rec.onnx", "out", "true", "ND", "1;2", "\0", "\ud800", ".", "a" * 5000]
-)
+ANYTHING = st.text() | st.sampled_from([
+    "5", "1,2", "x:-1,3", "x:1~8,3", "x:[1~8,3]", "[1],[]", "1,2;3,4", "aipp.cfg", "rec.onnx",
+    "out", "true", "ND", "1;2", "\0", "\ud800", ".", "a" * 5000,
+])  # fmt: skip
 WORDS = st.builds("--{}={}".format, st.sampled_from([*FLAGS]), ANYTHING) | ANYTHING
 
 
