@@ -257,6 +257,31 @@ def test_tune_can_embed(measured: list[float | None], folder: Path, capsys: Prin
     assert Path(said["kept"]).parent == folder / "cache"
 
 
+def test_what_is_for_now_is_neither_kept_nor_embedded(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    def measured(*_: object, wanted: Any, **__: object) -> CostTable:
+        table = by_hand(ended=("null",))
+        list(wanted(table))
+        return table
+
+    monkeypatch.setattr("gearshift.strategy.tune", measured)
+    assert run("tune", "null.om", *PAIR, "--embed") == 0
+    said = capsys.readouterr()
+    why = "the process that measured null ended twice. Measure again: gearshift tune."
+    assert f"kept       not: {why}\n" in said.out
+    assert f"embedded   not: {why}\n" in said.out
+    assert f"used for now and not kept: {why}\n" in said.err
+    assert run("tune", "null.om", *PAIR, "--embed", "--json") == 0
+    parsed = json.loads(capsys.readouterr().out)
+    assert parsed["kept"] is None
+    assert parsed["why_not_kept"] == why
+    assert parsed["embedded"] is False
+    assert parsed["costs"]["table"]["ended"] == ["null"]
+    with Artifact.open("null.om") as artifact:
+        assert not embedded_tables(artifact)
+
+
 def test_nothing_is_measured_that_cannot_be_embedded(
     no_measuring: None, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:

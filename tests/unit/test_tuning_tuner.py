@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,10 +15,13 @@ import pytest
 import gearshift
 from artifacts import null_artifact
 from gearshift.artifact.reader import Artifact
-from gearshift.errors import EngineError, OptionError
+from gearshift.errors import EngineError, OptionError, TableError
 from gearshift.gears.build import OPEN, Build
 from gearshift.tuning import tuner
+from gearshift.tuning.cache import find_table, keep_table
 from gearshift.tuning.candidates import candidate_builds, candidate_rows, candidate_sizes
+from gearshift.tuning.child import Child, ProbeEndedError
+from gearshift.tuning.embedded import embed_table
 from gearshift.tuning.table import CostTable, read_table, table_bytes, this_host
 from gearshift.tuning.tuner import tune
 from models import save_text
@@ -257,21 +261,93 @@ def test_what_cannot_be_exported_is_not_kept(
 
 
 @pytest.mark.usefixtures("patient")
-def test_an_engine_that_dies_is_left_out(real: Artifact, caplog: pytest.LogCaptureFixture) -> None:
-    def kill_one(text: str, done: float) -> None:
-        if text == "timing, round 1":
+def test_an_engine_whose_process_is_killed_gets_another_one(
+    real: Artifact, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+
+    def kill_once(text: str, done: float) -> None:
+        if text in ("building openvino, 2 rows", "timing, round 1") and not told:
             probe_of("openvino").kill()
+            told.append(text)
 
     table = tune(
-        real, engines=["openvino", "onnxruntime"], threads=2, seconds=MOMENT, on_progress=kill_one
+        real, engines=["openvino", "onnxruntime"], threads=2, seconds=MOMENT, on_progress=kill_once
     )
+    assert told
+    assert {each.build.engine for each in table.measured} == {"onnxruntime", "openvino"}
+    assert not table.dropped
+    assert not table.ended
+    assert not table.why_not_kept
+    assert "signal 9 (Killed), without a word; it is started once more" in caplog.text
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("when", ["opening openvino", "timing, round 1"])
+def test_an_engine_whose_process_ends_twice_is_left_out_for_now(
+    real: Artifact, in_children: Patch, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    method = "open" if when.startswith("opening") else "time"
+    in_children(
+        "import os, sys\n"
+        "from gearshift.tuning import probe\n"
+        f"healthy = probe.Probe.{method}\n"
+        "def end(self, *args):\n"
+        "    if 'openvino' in sys.orig_argv: os._exit(9)\n"
+        "    return healthy(self, *args)\n"
+        f"probe.Probe.{method} = end\n"
+    )
+    table = tune(real, engines=["openvino", "onnxruntime"], threads=2, seconds=MOMENT)
     assert {each.build.engine for each in table.measured} == {"onnxruntime"}
+    tried = candidate_builds("openvino", True, (1, 2, 3), 2, True)
     dropped = {each.build: each.reason for each in table.dropped}
-    assert set(dropped) == set(candidate_builds("openvino", True, (1, 2, 3), 2, True))
-    assert all("signal 9" in reason for reason in dropped.values())
+    assert set(dropped) == set(tried if method == "time" else tried[:1])
+    assert all("exit code 9" in reason for reason in dropped.values())
     assert [each.engine for each in table.engines] == ["onnxruntime"]
     assert "openvino is left out" in caplog.text
+    assert table.ended == ("openvino",)
     assert read_table(table_bytes(table)) == table
+    assert "openvino ended twice" in table.why_not_kept
+    assert keep_table(table) is None
+    assert find_table(table.artifact, table.host) is None
+    with pytest.raises(TableError, match="openvino ended twice"):
+        embed_table(real.path, table)
+
+
+def test_when_all_engines_are_gone_it_is_over(
+    null: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpromising(build: Build, costs: object) -> str | None:
+        return "not promising" if build.rows > 1 else None
+
+    def kill(text: str, done: float) -> None:
+        if text.startswith("timing"):
+            assert text == "timing, round 1", "there is nothing to time"
+            monkeypatch.setattr(Child, "ask", lambda *_: killed())
+
+    def killed() -> None:
+        raise ProbeEndedError("it was killed")
+
+    monkeypatch.setattr(tuner, "unpromising", unpromising)
+    with pytest.raises(
+        EngineError, match=r"null\.om could not be measured on null: it was killed$"
+    ):
+        tune(null, engines=["null"], threads=1, seconds=3, on_progress=kill)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows suspends no process")
+def test_a_stuck_process_does_not_hold_up_who_leaves(null: Artifact) -> None:
+    left: list[float] = []
+
+    def suspend(text: str, done: float) -> None:
+        if text == "timing, round 1":
+            probe_of("null").suspend()
+            left.append(time.perf_counter())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(null, engines=["null"], threads=1, seconds=60, on_progress=suspend)
+    assert time.perf_counter() - left[0] < 4
 
 
 def test_an_engine_that_is_not_installed_is_left_out(real: Artifact, in_children: Patch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -12,7 +14,7 @@ import numpy as np
 from gearshift.artifact.reader import Artifact
 from gearshift.gears.build import Build, Measured, Timing
 from gearshift.tuning.candidates import candidate_builds, candidate_rows, what_matters
-from gearshift.tuning.child import Child
+from gearshift.tuning.child import A, Child, ProbeEndedError
 from gearshift.tuning.messages import Candidate, Export, Made, Make, Round, Times
 
 _QUANTILE: Final = 0.25
@@ -20,6 +22,8 @@ _QUANTILE: Final = 0.25
 _FEW: Final = 3
 """Of fewer samples the least counts, and what was seen at first is one of them."""
 _LOOKS: Final = 2
+
+_LOG = logging.getLogger("gearshift")
 
 
 class Trial:
@@ -37,10 +41,17 @@ class Trial:
         threads: int,
         sizes: Sequence[int],
     ) -> None:
-        """Starts the process and waits until the engine is ready. Raises EngineError."""
+        """Starts the process and waits until the engine is ready.
+
+        Raises:
+            ProbeEndedError: it ended, and so did another one that took its place.
+            EngineError: the engine failed.
+        """
         self._sizes = sizes
         self._separable = artifact.manifest.proof.separable
-        self._child = Child(artifact, engine, threads)
+        self._start = partial(Child, artifact, engine, threads)
+        self._is_second = False
+        self._child = self._started()
         fixed = self._child.opened.fixed_programs
         self.builds = candidate_builds(engine, fixed, sizes, threads, self._separable)
         self.dropped: dict[Build, str] = {}
@@ -75,7 +86,7 @@ class Trial:
         """
         sizes = what_matters(candidate_rows(build, self._sizes, self._separable))
         least = 1 if self._separable else len(sizes)
-        made = self._child.ask(Make(build, sizes, least, max(0.0, seconds)), Made)
+        made = self._ask(Make(build, sizes, least, max(0.0, seconds)), Made)
         if made.reason:
             self.dropped[build] = made.reason
             return
@@ -88,7 +99,7 @@ class Trial:
     def look_again(self, candidates: Sequence[Candidate]) -> None:
         """Has those timed again that were made; the least time of each counts."""
         again = tuple(candidates) * _LOOKS
-        times = self._child.ask(Round(again), Times)
+        times = self._ask(Round(again), Times)
         for candidate, seconds in zip(again, times.seconds, strict=True):
             self._first[candidate] = min(seconds, self._first[candidate])
 
@@ -105,7 +116,7 @@ class Trial:
         """Has those timed once, in a random order."""
         order = list(candidates)
         random.shuffle(order)
-        times = self._child.ask(Round(tuple(order)), Times)
+        times = self._ask(Round(tuple(order)), Times)
         for candidate, seconds in zip(order, times.seconds, strict=True):
             self._samples.setdefault(candidate, []).append(seconds)
 
@@ -135,6 +146,38 @@ class Trial:
     def export(self, build: Build) -> bytes:
         """What makes a build again more quickly; nothing if there is no such thing."""
         return self._child.export(Export(build))
+
+    def _ask(self, request: Make | Round, kind: type[A]) -> A:
+        """The answer, of another process if this one ends: what ended it may be over by then."""
+        try:
+            return self._child.ask(request, kind)
+        except ProbeEndedError as error:
+            self._begin_again(error)
+        return self._child.ask(request, kind)
+
+    def _started(self) -> Child:
+        try:
+            return self._start()
+        except ProbeEndedError as error:
+            self._note_end(error)
+        return self._start()
+
+    def _begin_again(self, error: ProbeEndedError) -> None:
+        """Has another process make what the one that ended had made."""
+        self._note_end(error)
+        self._child.kill()
+        self._child = self._start()
+        for build, sizes in self._rows.items():
+            made = self._child.ask(Make(build, sizes[:1]), Made)
+            if made.reason:
+                raise ProbeEndedError(f"{error}; when {build} was made again: {made.reason}")
+
+    def _note_end(self, error: ProbeEndedError) -> None:
+        """Says that it begins again. Raises the error if it did so before."""
+        if self._is_second:
+            raise error
+        self._is_second = True
+        _LOG.warning("%s; it is started once more", error)
 
     def _cost(self, candidate: Candidate) -> float:
         samples = self._samples[candidate]

@@ -19,6 +19,7 @@ from gearshift.errors import EngineError, OptionError
 from gearshift.gears.build import OPEN, Build
 from gearshift.opening import gear_set
 from gearshift.tuning.candidates import candidate_sizes
+from gearshift.tuning.child import ProbeEndedError
 from gearshift.tuning.messages import Candidate
 from gearshift.tuning.prospects import hopeless, next_smaller, unpromising
 from gearshift.tuning.table import (
@@ -61,8 +62,9 @@ def tune(
 ) -> CostTable:
     """Measures an artifact on this host.
 
-    An engine that is not installed, refuses the network or ends its process is left out; the others
-    go on. Whatever happens, Ctrl-C included, no child process is left.
+    An engine that is not installed or refuses the network is left out; the others go on. So is one
+    whose process ends twice, and the table says so. Whatever happens, Ctrl-C included, no child
+    process is left.
 
     Args:
         artifact: open, and from a file that is still there.
@@ -113,6 +115,7 @@ class _Tuning:
         self._sizes = candidate_sizes(gear_set(artifact.manifest).sizes, separable)
         self._trials: dict[str, Trial] = {}
         self._left_out: list[Dropped] = []
+        self._failures: dict[str, EngineError] = {}  # by engine that was left out
 
     def build(self, names: Sequence[str]) -> None:
         """Opens the engines, and builds on them what there is time for."""
@@ -132,7 +135,8 @@ class _Tuning:
         took = 0.0
         for number in itertools.count():
             # A round that would end further beyond the time than it began before it is none.
-            if number and self._watch.left() < took / 2:
+            is_late = number > 0 and self._watch.left() < took / 2
+            if is_late or not any(trial.candidates() for trial in self._trials.values()):
                 return
             done = max(_BUILDING, self._watch.passed) if number else _BUILDING
             self._watch.tell(f"timing, round {number + 1}", done)
@@ -145,9 +149,13 @@ class _Tuning:
         measured = tuple(each for trial in self._trials.values() for each in trial.measured())
         dropped = self._dropped()
         if not measured:
-            reasons = "; ".join(dict.fromkeys(f"{each.reason}" for each in dropped))
+            reasons = [str(error) for error in self._failures.values()]
+            reasons += [
+                reason for trial in self._trials.values() for reason in trial.dropped.values()
+            ]
             raise EngineError(
-                f"{self._artifact.path.name} could not be measured on {', '.join(names)}: {reasons}"
+                f"{self._artifact.path.name} could not be measured on {', '.join(names)}: "
+                f"{'; '.join(dict.fromkeys(reasons))}"
             )
         host = this_host(names, self._threads)
         installed = {each.name for each in host.engines}
@@ -162,6 +170,11 @@ class _Tuning:
             measured=measured,
             dropped=tuple(each for each in dropped if each.build.engine in installed),
             engines=tuple(EngineBytes(name, trial.nbytes) for name, trial in self._trials.items()),
+            ended=tuple(
+                name
+                for name, error in self._failures.items()
+                if name in installed and isinstance(error, ProbeEndedError)
+            ),
         )
 
     def export(self, build: Build) -> bytes:
@@ -220,6 +233,7 @@ class _Tuning:
             yield
         except EngineError as error:
             _LOG.warning("%s is left out of the measurement: %s", name, error)
+            self._failures[name] = error
             trial = self._trials.pop(name, None)
             builds = trial.builds if trial else (Build(name, OPEN),)
             reasons = trial.dropped if trial else {}
