@@ -82,6 +82,10 @@ def test_the_aipp_configuration_is_read(tmp_path: Path) -> None:
         with pytest.raises(OptionError, match="--aipp") as caught:
             options("--aipp", str(missing))
         assert caught.value.code == code
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OptionError, match="cannot be read") as caught:
+        options("--aipp", str(tmp_path / "loop"))
+    assert caught.value.code == "E19018"
     file.write_bytes(b"")
     with pytest.raises(OptionError, match="is empty") as caught:
         options("--aipp", str(file))
