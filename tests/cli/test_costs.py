@@ -21,6 +21,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.cli import tuning
 from gearshift.cli.main import main
 from gearshift.gears.build import Build
+from gearshift.options import SessionOptions
 from gearshift.tuning.cache import cache_files, find_table, keep_table
 from gearshift.tuning.embedded import embed_table, embedded_tables
 from gearshift.tuning.table import CostTable, Dropped, EngineBytes, this_host
@@ -333,9 +334,12 @@ def test_rows_that_are_not_independent(
     [
         (["--rows", "0"], "got '0'; allowed: numbers of 1 or more"),
         (["--rows", "5-3"], "got '5-3'; allowed"),
-        (["--rows", "1-9999"], "ranges of up to 1000"),
+        (["--rows", "1-9999"], "got '1-9999'; allowed: numbers that make 1000000 together"),
+        (["--rows", "999999999"], "Name fewer or smaller ones"),
+        (["--rows", "1-1000,1000,600000"], "numbers that make 1000000 together"),
         (["--rows", "1;2"], "1-32,64"),
         (["--seconds", "-1"], "got '-1'; allowed: a number of seconds, such as 2.5"),
+        (["--seconds", "inf"], "got 'inf'; allowed: a number of seconds, such as 2.5"),
         (["--seconds", "nan"], "got 'nan'; allowed: a number of seconds, such as 2.5"),
         (["--memory-budget", "fast"], "allowed: balanced, speed, memory, bytes"),
         (["--memory-budget", "0"], "got '0'; allowed"),
@@ -345,6 +349,20 @@ def test_rows_that_are_not_independent(
 def test_mistakes(no_measuring: None, capsys: Printed, words: list[str], said: str) -> None:
     assert main(["tune", "null.om", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [(".5", 0.5), ("5e0", 5.0), ("0", 0.0), ("2.", 2.0), ("123456", 123456.0)]
+)
+def test_ways_to_write_seconds(measured: list[float | None], text: str, seconds: float) -> None:
+    assert run("tune", "null.om", *PAIR, "--seconds", text) == 0
+    assert measured == [seconds]
+    assert SessionOptions(tune=seconds).tune == seconds
+
+
+def test_the_most_rows_there_are(measured: list[float | None], capsys: Printed) -> None:
+    assert run("tune", "null.om", *PAIR, "--rows", "1-100,100000", "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["costs"]["plans"]) == 101
 
 
 def test_real_measuring(folder: Path, capsys: Printed) -> None:
