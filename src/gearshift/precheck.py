@@ -15,7 +15,7 @@ from gearshift.analysis.infer import Inference
 from gearshift.analysis.nodes import UNSUPPORTED, inner_nodes, subgraphs
 from gearshift.errors import ModelError, OptionError, OptionErrors, UnsupportedModelError
 from gearshift.frontend.bind import bind_inputs
-from gearshift.frontend.message import read_message
+from gearshift.frontend.message import not_text, read_message
 from gearshift.frontend.nodes import NodeChecker, nodes_of
 from gearshift.frontend.onnx import load_program
 from gearshift.gears.checks import check_batch_inputs
@@ -86,6 +86,12 @@ def precheck(options: CompileOptions) -> PreCheck:
         ModelError: the file is no model, or something is wrong with it that is not one node's.
     """
     message = read_message(options.model)
+    if (wrong := not_text(message)) is not None:
+        raise ModelError(
+            f"model {str(options.model)!r} holds the name {wrong!r}, which is not UTF-8. Export it "
+            "again with other names.",
+            code="E16005",
+        )
     checker = NodeChecker(message)
     ops: list[CheckedOp] = []
     names: Counter[tuple[str, str]] = Counter()
