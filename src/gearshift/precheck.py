@@ -105,8 +105,8 @@ def precheck(options: CompileOptions) -> PreCheck:
         if node.name and names[place, node.name] > 1:
             op.blame(
                 REPEATED,
-                f"a node before it is called {node.name!r} as well, which ATC refuses. "
-                "Compiling it here gives one of them another name; rename it to be safe.",
+                f"a node before it is called {node.name!r} as well, which engines refuse; "
+                "give each node a name of its own, or none.",
             )
     name = message.graph.name or options.model.stem
     try:

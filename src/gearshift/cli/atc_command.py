@@ -19,7 +19,7 @@ from gearshift.cli.atc_inputs import gears, inputs
 from gearshift.cli.atc_paths import make_parents
 from gearshift.cli.atc_refusals import notes
 from gearshift.cli.logs import log_on_stderr
-from gearshift.errors import GearshiftError, ModelError, VerificationError
+from gearshift.errors import EngineError, GearshiftError, ModelError
 from gearshift.options import CompileOptions
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def _act(args: Args) -> Sequence[str]:
     refuse_to_overwrite("check_report", check_report, options.model, options.artifact)
     try:
         report = _compile(options)
-    except VerificationError:
-        raise
-    except ModelError:
+    except (ModelError, EngineError):
         if note := report_failures(options, check_report):
             out.write_notes([note])
         raise

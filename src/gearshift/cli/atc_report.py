@@ -55,12 +55,11 @@ def report_failures(options: CompileOptions, target: Path) -> str | None:
     Returns:
         A sentence on it; None if there is no report.
     """
-    from gearshift.precheck import REPEATED, precheck
+    from gearshift.precheck import precheck
 
     with suppress(GearshiftError):  # then it is the model as a whole, which the compile has said
         found = precheck(options)
-        causes = {cause.code for op in found.failed for cause in op.causes}
-        if causes - {REPEATED}:  # names are no reason for a compile to fail
+        if found.failed:
             return _write_late(found, target)
     return None
 
