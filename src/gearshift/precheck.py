@@ -15,7 +15,7 @@ from gearshift.analysis.infer import Inference
 from gearshift.analysis.nodes import UNSUPPORTED, inner_nodes, subgraphs
 from gearshift.errors import ModelError, OptionError, OptionErrors, UnsupportedModelError
 from gearshift.frontend.bind import bind_inputs
-from gearshift.frontend.message import read_message
+from gearshift.frontend.message import not_text, read_message
 from gearshift.frontend.nodes import NodeChecker, nodes_of
 from gearshift.frontend.onnx import load_program
 from gearshift.gears.checks import check_batch_inputs
@@ -86,6 +86,12 @@ def precheck(options: CompileOptions) -> PreCheck:
         ModelError: the file is no model, or something is wrong with it that is not one node's.
     """
     message = read_message(options.model)
+    if (wrong := not_text(message)) is not None:
+        raise ModelError(
+            f"model {str(options.model)!r} holds the name {wrong!r}, which is not UTF-8. Export it "
+            "again with other names.",
+            code="E16005",
+        )
     checker = NodeChecker(message)
     ops: list[CheckedOp] = []
     names: Counter[tuple[str, str]] = Counter()
@@ -97,7 +103,11 @@ def precheck(options: CompileOptions) -> PreCheck:
             op.blame(code, f"node {node.name!r} ({op.type}): {fault}.")
         names[place, node.name] += 1
         if node.name and names[place, node.name] > 1:
-            op.blame(REPEATED, f"a node before it is called {node.name!r} as well; rename one.")
+            op.blame(
+                REPEATED,
+                f"a node before it is called {node.name!r} as well, which engines refuse; "
+                "give each node a name of its own, or none.",
+            )
     name = message.graph.name or options.model.stem
     try:
         program = load_program(options.model)

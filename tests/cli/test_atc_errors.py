@@ -198,6 +198,20 @@ CASES: list[tuple[Changes, str, str]] = [
     ({"mode": "5", "om": "rec.om"}, "E10004", "--json"),
     ({"mode": "6"}, "E10004", "--om"),
     ({"mode": "6", "om": "rec.om"}, "E10001", "no framework"),
+    ({"mode": "1", "om": "rec.om", "json": "a.json"}, "E10003", "not an ONNX file"),
+    (
+        {"mode": "1", "om": "rec.om", "json": "a.json", "framework": None},
+        "E10003",
+        "invalid om file",
+    ),
+    ({"mode": "6", "om": "rec.om", "framework": None}, "E10003", "invalid om file"),
+    ({"mode": "1", "om": "rec.om", "json": "./rec.om"}, "E10001", "would overwrite"),
+    ({"mode": "3", "check_report": "./rec.onnx"}, "E10001", "would overwrite"),
+    ({"check_report": "out/../rec.onnx"}, "E10001", "would overwrite"),
+    ({"output": "rec", "check_report": "rec.om"}, "E10001", "would overwrite"),
+    ({"mode": "3", "output": None}, "E16005", "not an ONNX file"),
+    # ATC never gets to judge the list of gears in this mode.
+    ({"mode": "3", "dynamic_batch_size": "1,1"}, "E16005", "not an ONNX file"),
 ]
 
 
@@ -220,12 +234,10 @@ REFUSED: list[tuple[Changes, str]] = [
     ({"is_input_adjust_hw_layout": "false,true"}, "--is_input_adjust_hw_layout"),
     ({"cal_conf": "aipp.cfg"}, "--cal_conf"),
     ({"singleop": "ops.json"}, "--singleop"),
-    ({"mode": "3", "output": None}, "--mode=3"),
-    # ATC never gets to judge the list of gears in this mode.
-    ({"mode": "3", "dynamic_batch_size": "1,1"}, "--mode=3"),
-    ({"mode": "1", "om": "rec.om", "json": "a.json", "framework": None}, "--mode=1"),
+    ({"mode": "1", "om": "rec.om", "json": "a.json", "framework": "0"}, "Caffe"),
+    ({"mode": "1", "om": "rec.om", "json": "a.json", "framework": "3"}, "TensorFlow"),
+    ({"mode": "3", "framework": "3"}, "TensorFlow"),
     ({"mode": "5", "om": "rec.om", "json": "a.json"}, "--mode=5"),
-    ({"mode": "6", "om": "rec.om", "framework": None}, "--mode=6"),
 ]
 
 
@@ -345,9 +357,10 @@ def test_an_output_that_is_a_folder(fail: Run, folder: Path) -> None:
     assert "is a folder" in fail(*command({"output": "rec2"}))[0]
 
 
-ANYTHING = st.text() | st.sampled_from(
-    ["5", "1,2", "x:-1,3", "rec.onnx", "out", "true", "ND", "1;2", "\0", "\ud800", ".", "a" * 5000]
-)
+ANYTHING = st.text() | st.sampled_from([
+    "5", "1,2", "x:-1,3", "x:1~8,3", "x:[1~8,3]", "[1],[]", "1,2;3,4", "aipp.cfg", "rec.onnx",
+    "out", "true", "ND", "1;2", "\0", "\ud800", ".", "a" * 5000,
+])  # fmt: skip
 WORDS = st.builds("--{}={}".format, st.sampled_from([*FLAGS]), ANYTHING) | ANYTHING
 
 

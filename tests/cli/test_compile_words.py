@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gearshift.cli.arguments import parse
 from gearshift.cli.commands import compile_options
-from gearshift.errors import OptionError
+from gearshift.errors import OptionError, OptionErrors
 from gearshift.gears.declared import check_declared
 from gearshift.gears.parse import parse_pads
 from gearshift.options import INPUT_FORMATS, CompileOptions
@@ -82,6 +82,10 @@ def test_the_aipp_configuration_is_read(tmp_path: Path) -> None:
         with pytest.raises(OptionError, match="--aipp") as caught:
             options("--aipp", str(missing))
         assert caught.value.code == code
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OptionError, match="cannot be read") as caught:
+        options("--aipp", str(tmp_path / "loop"))
+    assert caught.value.code == "E19018"
     file.write_bytes(b"")
     with pytest.raises(OptionError, match="is empty") as caught:
         options("--aipp", str(file))
@@ -108,6 +112,12 @@ def test_words_refused(words: list[str], code: str) -> None:
     with pytest.raises(OptionError) as caught:
         options(*words)
     assert caught.value.code == code
+
+
+def test_a_list_without_a_gear_is_not_taken_for_a_model_without_gears() -> None:
+    with pytest.raises(OptionErrors) as caught:
+        options("-g", ",")
+    assert caught.value.code == "E10035"
 
 
 @pytest.mark.parametrize(

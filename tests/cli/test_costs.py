@@ -21,6 +21,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.cli import tuning
 from gearshift.cli.main import main
 from gearshift.gears.build import Build
+from gearshift.options import SessionOptions
 from gearshift.tuning.cache import cache_files, find_table, keep_table
 from gearshift.tuning.embedded import embed_table, embedded_tables
 from gearshift.tuning.table import CostTable, Dropped, EngineBytes, this_host
@@ -201,6 +202,20 @@ def test_tune_shows_every_program(
     assert ["kept", str(kept)] in text
 
 
+def test_what_was_ruled_out_for_one_reason_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    late = [Dropped(Build("null", rows, lanes), "no time") for rows in (4, 8) for lanes in (1, 2)]
+    table = by_hand(dropped=(*late, Dropped(Build("null", 6), "it was refused")))
+    measured = type("Strategy", (), {"table": table})
+    monkeypatch.setattr(tuning, "measure", lambda *_: measured)
+    assert run("tune", "null.om", *PAIR) == 0
+    said = capsys.readouterr().out.splitlines()
+    together = "null, 4 rows; 4 rows in 2 lanes; 8 rows; 8 rows in 2 lanes: dropped: no time"
+    assert together in said
+    assert "null, 6 rows: dropped: it was refused" in said
+
+
 def test_tune_shows_what_plans_win(measured: list[float | None], capsys: Printed) -> None:
     assert run("tune", "null.om", *PAIR) == 0
     text = lines(capsys.readouterr().out)
@@ -241,6 +256,31 @@ def test_tune_can_embed(measured: list[float | None], folder: Path, capsys: Prin
     said = json.loads(capsys.readouterr().out)
     assert said["embedded"]
     assert Path(said["kept"]).parent == folder / "cache"
+
+
+def test_what_is_for_now_is_neither_kept_nor_embedded(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    def measured(*_: object, wanted: Any, **__: object) -> CostTable:
+        table = by_hand(ended=("null",))
+        list(wanted(table))
+        return table
+
+    monkeypatch.setattr("gearshift.strategy.tune", measured)
+    assert run("tune", "null.om", *PAIR, "--embed") == 0
+    said = capsys.readouterr()
+    why = "the process that measured null ended twice. Measure again: gearshift tune."
+    assert f"kept       not: {why}\n" in said.out
+    assert f"embedded   not: {why}\n" in said.out
+    assert f"used for now and not kept: {why}\n" in said.err
+    assert run("tune", "null.om", *PAIR, "--embed", "--json") == 0
+    parsed = json.loads(capsys.readouterr().out)
+    assert parsed["kept"] is None
+    assert parsed["why_not_kept"] == why
+    assert parsed["embedded"] is False
+    assert parsed["costs"]["table"]["ended"] == ["null"]
+    with Artifact.open("null.om") as artifact:
+        assert not embedded_tables(artifact)
 
 
 def test_nothing_is_measured_that_cannot_be_embedded(
@@ -294,9 +334,12 @@ def test_rows_that_are_not_independent(
     [
         (["--rows", "0"], "got '0'; allowed: numbers of 1 or more"),
         (["--rows", "5-3"], "got '5-3'; allowed"),
-        (["--rows", "1-9999"], "ranges of up to 1000"),
+        (["--rows", "1-9999"], "got '1-9999'; allowed: numbers that make 1000000 together"),
+        (["--rows", "999999999"], "Name fewer or smaller ones"),
+        (["--rows", "1-1000,1000,600000"], "numbers that make 1000000 together"),
         (["--rows", "1;2"], "1-32,64"),
         (["--seconds", "-1"], "got '-1'; allowed: a number of seconds, such as 2.5"),
+        (["--seconds", "inf"], "got 'inf'; allowed: a number of seconds, such as 2.5"),
         (["--seconds", "nan"], "got 'nan'; allowed: a number of seconds, such as 2.5"),
         (["--memory-budget", "fast"], "allowed: balanced, speed, memory, bytes"),
         (["--memory-budget", "0"], "got '0'; allowed"),
@@ -306,6 +349,20 @@ def test_rows_that_are_not_independent(
 def test_mistakes(no_measuring: None, capsys: Printed, words: list[str], said: str) -> None:
     assert main(["tune", "null.om", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [(".5", 0.5), ("5e0", 5.0), ("0", 0.0), ("2.", 2.0), ("123456", 123456.0)]
+)
+def test_ways_to_write_seconds(measured: list[float | None], text: str, seconds: float) -> None:
+    assert run("tune", "null.om", *PAIR, "--seconds", text) == 0
+    assert measured == [seconds]
+    assert SessionOptions(tune=seconds).tune == seconds
+
+
+def test_the_most_rows_there_are(measured: list[float | None], capsys: Printed) -> None:
+    assert run("tune", "null.om", *PAIR, "--rows", "1-100,100000", "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["costs"]["plans"]) == 101
 
 
 def test_real_measuring(folder: Path, capsys: Printed) -> None:
@@ -334,7 +391,7 @@ def test_a_real_engine(folder: Path, capsys: Printed) -> None:
     """
     save_text(model, folder / "m.onnx")
     assert run("compile", "m.onnx", "-g", "1,2", "--engine", "onnxruntime") == 0
-    assert run("tune", "m.om", "--seconds", "0") == 0
+    assert run("tune", "m.om", "--seconds", "3") == 0
     said = capsys.readouterr()
     assert "onnxruntime, any rows" not in said.out, "below its engine its name is left out"
     assert "  any rows" in said.out

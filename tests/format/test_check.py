@@ -10,7 +10,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.errors import CorruptArtifactError
 
 BAD: list[tuple[str, Any, str]] = [
-    ("mode", "image", "mode .* 'batch'"),
+    ("mode", "other", "mode .* fixed, batch, image, dims, range"),
     ("inputs", [], "inputs .* at least one"),
     ("inputs[0].name", "", "unique and not empty"),
     ("inputs[1].name", "x", "unique and not empty"),

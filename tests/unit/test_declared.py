@@ -15,6 +15,7 @@ from gearshift.gears.declared import (
     check_declared,
     check_gears,
     check_inputs,
+    check_model_inputs,
     check_range_list,
     match_ranges,
 )
@@ -102,6 +103,38 @@ def test_what_the_model_says_itself_is_judged_by_the_same_rules() -> None:
     assert codes(check_inputs("", inputs, "")) == ["E10011"]
     assert codes(check_gears("dynamic_dims", [(1, 2, 3), (4, 5, 6)], inputs)) == []
     assert codes(check_gears("dynamic_dims", [(1, 2), (4, 5)], inputs)) == ["E10045"]
+
+
+@pytest.mark.parametrize(
+    ("option", "shapes", "listed", "expected"),
+    [
+        ("", {"x": (1, 3), "s": ()}, [], []),
+        ("", {"x": (-1, 3), "y": (-1,)}, [], ["E10001", "E10001"]),
+        ("", {"x": (-1, 3), "y": (-1,)}, ["x"], ["E10001"]),
+        ("", {"x": (-1, 3)}, ["x"], ["E10011"]),
+        ("dynamic_batch_size", {"x": (-1, 3), "y": (4,), "s": ()}, [], []),
+        ("dynamic_batch_size", {"x": (-1, 3), "y": (4, -1)}, ["x"], ["E10018"]),
+        ("dynamic_batch_size", {"x": (1, 3)}, [], ["E10031"]),
+        ("dynamic_image_size", {"x": (1, 3, -1, -1), "y": (4,)}, [], []),
+        ("dynamic_image_size", {"x": (1, 3, -1, -1), "y": (-1,)}, ["x"], ["E10019"]),
+        ("dynamic_dims", {"x": (1, 3, -1), "y": (-1,), "z": (1, 1, 1, 1, 1)}, [], []),
+        ("dynamic_dims", {"x": (1, 3, -1), "y": (-1,)}, ["x", "y"], []),
+        ("dynamic_dims", {"x": (1, 3, -1), "y": (-1,)}, ["x"], ["E10001"]),
+        ("dynamic_dims", {"x": (1, 3)}, [], ["E10001"]),
+    ],
+)
+def test_the_models_inputs_once_shapes_are_bound(
+    option: str, shapes: dict[str, Shape], listed: list[str], expected: list[str]
+) -> None:
+    assert codes(check_model_inputs(option, tuple(shapes.items()), listed, "")) == expected
+
+
+def test_an_input_without_a_size_is_named_with_a_sample() -> None:
+    (error,) = check_model_inputs("", [("x", (-1, 3))], (), "")
+    assert "'x'" in error.message
+    assert "x:1,3." in error.message
+    (error,) = check_model_inputs("dynamic_dims", [("x", (-1,)), ("y", (-1, 3))], ["x"], "")
+    assert "y:-1,3." in error.message
 
 
 MODEL = [("x", (-1, 3, 48, -1)), ("info", (-1, 4)), ("scalar", ())]

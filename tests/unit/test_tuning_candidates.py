@@ -64,6 +64,16 @@ def test_the_order_of_builds() -> None:
     )
 
 
+def test_what_matters_most_is_built_first() -> None:
+    builds = candidate_builds("e", True, candidate_sizes(range(1, 101), True), 1, True)
+    assert [build.rows for build in builds[:12]] == [OPEN, 1, 2, 4, 8, 16, 32, 64, 100, 3, 5, 6]
+    builds = candidate_builds("e", True, (1, 2, 3, 4, 6, 8), 2, True)
+    assert [(build.rows, build.lanes) for build in builds[1:]] == [
+        *((1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1)),
+        *((3, 1), (3, 2), (6, 1)),
+    ]
+
+
 def test_an_engine_without_fixed_programs_has_open_ones_in_lanes_too() -> None:
     assert candidate_builds("e", False, (1, 2, 4), 4, True) == (
         Build("e", OPEN),
@@ -114,19 +124,18 @@ def test_hopeless_is_what_no_plan_would_miss(
     costs: dict[Candidate, float], data: st.DataObject
 ) -> None:
     candidate = data.draw(st.sampled_from(sorted(costs)))
-    quicker = data.draw(st.sampled_from([0.0, 0.25, 0.5]))
+    quicker = data.draw(st.sampled_from([0.01, 0.25, 0.5]))
     others = {other: cost for other, cost in costs.items() if other != candidate}
     better = others | {candidate: costs[candidate] * (1 - quicker)}
     helps = any(best_cost(better, n) < best_cost(others, n) for n in range(1, 30))
-    if hopeless(candidate, costs, quicker):
+    if candidate in hopeless(costs, quicker):
         assert not helps
     elif len({each.lanes for each in costs} - {1}) <= 1:  # else a session may have other lanes
         assert helps
 
 
-def test_what_was_not_timed_is_not_hopeless() -> None:
-    known = {Candidate(Build("e", 1), 1, 1): 1.0}
-    assert not hopeless(Candidate(Build("e", 2), 2, 1), known, 0.0)
+def test_nothing_is_hopeless_where_nothing_runs_alone() -> None:
+    assert not hopeless({Candidate(Build("e", 1, 2), 1, 2): 1.0}, 0.25)
 
 
 def wide(costs: dict[int, float]) -> dict[Candidate, float]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from gearshift.options import Budget
 from gearshift.tuning import choose as choose_module
 from gearshift.tuning.choose import NOISE, Chooser, choose
 from gearshift.tuning.table import CostTable, Dropped
-from gearshift.tuning.weigh import spread_sizes
+from gearshift.tuning.weigh import Floats, Scales, Sets, spread_sizes
 from tables import MB, fixed, likely_tables, opened, table_of, tables
 
 # The oracle: slow, plain, and made of what a session itself plans with.
@@ -179,6 +181,65 @@ def test_step_by_step_where_rows_cannot_be_split(table: CostTable, share: float)
     within = choose(table, limit, (1, 2, 6), exact=True)
     assert within in oracle.sets
     assert nbytes_of(table, within) <= limit
+
+
+def many_gears(count: int, seed: int) -> CostTable:
+    """A table as it is measured where there are many gears, with some noise."""
+    dice, sizes = random.Random(seed), range(1, count + 1)
+
+    def about(rows: int, call: float, lanes: int = 1) -> float:
+        return (rows * (1.8 if lanes > 1 else 1.0) + call) * 1e-3 * dice.uniform(0.9, 1.1)
+
+    measured = [opened({rows: about(rows, 1.0) for rows in sizes}, 60)]
+    for rows in sizes:
+        measured.append(fixed(rows, about(rows, 0.4), 10 + rows * 0.3))
+        if rows <= (count + 1) // 2:
+            measured.append(fixed(rows, about(rows, 0.4, 2), 12 + rows * 0.3, lanes=2))
+    ort = {rows: about(rows, 0.8) for rows in sizes}
+    measured.append(opened(ort, 50, engine="onnxruntime"))
+    side = {rows: about(rows, 0.8, 2) for rows in sizes[: (count + 1) // 2]}
+    measured.append(opened(side, 50, engine="onnxruntime", lanes=2))
+    return table_of(measured, openvino=80, onnxruntime=40)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_among_a_hundred_gears_few_sets_are_weighed(
+    monkeypatch: pytest.MonkeyPatch, exact: bool
+) -> None:
+    weighed = 0
+    plans = Scales.plans
+
+    def counting(self: Scales, sets: Sets, lanes: int) -> Floats:
+        nonlocal weighed
+        weighed += len(sets)
+        return plans(self, sets, lanes)
+
+    monkeypatch.setattr(Scales, "plans", counting)
+    table = many_gears(100, 1)
+    for _ in range(3):
+        assert choose(table, "speed", range(1, 101), exact=exact)
+    assert weighed < 50_000
+
+
+@pytest.mark.parametrize("budget", ["speed", "balanced", 300 * MB])
+@pytest.mark.parametrize("exact", [False, True])
+def test_the_short_list_has_what_is_best(
+    monkeypatch: pytest.MonkeyPatch, budget: Budget | int, exact: bool
+) -> None:
+    for seed in range(3):
+        table, gears = many_gears(45, seed), range(1, 46)
+        chooser = Chooser(table, gears, exact)
+
+        def worth(chosen: tuple[Measured, ...], chooser: Chooser = chooser) -> float:
+            members = np.array([[each in chosen for each in chooser.scales.measured]])
+            (lanes,) = {each.build.lanes for each in chosen} - {1} or {1}
+            return float(chooser.scales.score(members, lanes)[0] * (1 + NOISE) ** len(chosen))
+
+        limit = chooser.limit(budget)
+        quickly = worth(chooser.choose(limit))
+        with monkeypatch.context() as patch:
+            patch.setattr(choose_module, "_SEARCHED", 1000)
+            assert quickly <= worth(chooser.choose(limit)) * (1 + NOISE)
 
 
 # By hand.

@@ -269,6 +269,14 @@ def opened(artifact: Artifact) -> Probe:
     return probe
 
 
+def test_a_build_is_tried_at_what_there_is_time_for(artifact: Artifact) -> None:
+    probe = opened(artifact)
+    sizes = (1, 8, 2, 3)
+    assert len(probe.make(Make(Build("null", OPEN), sizes, 2, 0.0)).seconds) == 2
+    assert len(probe.make(Make(Build("null", 2), (2,), 1, 0.0)).seconds) == 1
+    assert len(probe.make(Make(Build("null", OPEN, 2), sizes, 2, 60.0)).seconds) == 4
+
+
 def test_a_build_with_other_numbers_is_ruled_out(
     artifact: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,7 +96,8 @@ def _check_inputs(manifest: Manifest) -> None:
     is_open = any(-1 in record.shape for record in inputs)
     if is_open == (manifest.mode == "fixed"):
         shapes = [record.shape for record in inputs]
-        _refuse("inputs", shapes, "open in some dim, or of mode fixed and in none")
+        rule = "fixed in every dim" if is_open else "such that one has a first dim of -1"
+        _refuse("inputs", shapes, rule)
     names = {record.name for record in inputs}
     for output in manifest.outputs:
         if any(follow.input not in names for follow in output.follows):
@@ -124,10 +125,12 @@ def _check_gears(manifest: Manifest) -> None:
         _refuse("gears", [gear.values for gear in gears], "different from one another")
     for index, gear in enumerate(gears):
         where = f"gears[{index}]"
-        if not all(1 <= value <= MAX_ROWS for value in gear.values):
-            _refuse(f"{where}.values", gear.values, f"numbers from 1 to {MAX_ROWS}")
-        if manifest.mode == "batch" and len(gear.values) != 1:
-            _refuse(f"{where}.values", gear.values, "one number of rows")
+        several = manifest.mode != "batch"
+        if not all(1 <= value <= MAX_ROWS for value in gear.values) or not (
+            several or len(gear.values) == 1
+        ):
+            what = "numbers" if several else "one number"
+            _refuse(f"{where}.values", gear.values, f"{what} from 1 to {MAX_ROWS}")
         if gear.predicted_bytes < 0:
             _refuse(f"{where}.predicted_bytes", gear.predicted_bytes, "0 or more")
         if manifest.mode == "batch":

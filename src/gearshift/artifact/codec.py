@@ -14,6 +14,7 @@ import types
 from dataclasses import MISSING, fields, is_dataclass
 from typing import (
     Any,
+    Final,
     Literal,
     NoReturn,
     TypeVar,
@@ -28,6 +29,9 @@ from gearshift.errors import CorruptArtifactError, InternalError
 
 T = TypeVar("T")
 
+LEFT_OUT: Final = "left out"
+"""In a field's metadata: its default is not written, so that old records keep their bytes."""
+
 _INT64 = range(-(2**63), 2**63)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT_DIGITS = len(str(-(2**63)))
@@ -38,7 +42,12 @@ _NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 def encode(value: object) -> object:
     """The JSON-able form of a dataclass, tuple or scalar. Raises InternalError for other types."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+        return {
+            item.name: encode(held)
+            for item in fields(value)
+            for held in [getattr(value, item.name)]
+            if not (LEFT_OUT in item.metadata and held == item.default)
+        }
     if isinstance(value, tuple | list):
         return [encode(item) for item in value]
     if isinstance(value, float):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
+from gearshift.artifact.codec import LEFT_OUT
 from gearshift.tensors import Range, Shape
+
+_NEW: Final = {LEFT_OUT: True}
 
 Verdict = Literal["proved", "refuted", "unknown"]
 
@@ -36,8 +39,8 @@ class InputRecord:
     name: str
     dtype: str
     shape: Shape
-    ranges: tuple[Range, ...] = ()
-    pad: float | None = None
+    ranges: tuple[Range, ...] = field(default=(), metadata=_NEW)
+    pad: float | None = field(default=None, metadata=_NEW)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class OutputRecord:
     shape: Shape
     row_axis: int | None
     row_inner: int
-    follows: tuple[FollowRecord, ...] = ()
+    follows: tuple[FollowRecord, ...] = field(default=(), metadata=_NEW)
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ class GearRecord:
     outputs: tuple[Shape, ...]
     predicted_bytes: int
     differences: tuple[DifferenceRecord, ...]
-    inputs: tuple[Shape, ...] = ()
+    inputs: tuple[Shape, ...] = field(default=(), metadata=_NEW)
 
 
 @dataclass(frozen=True)
@@ -210,7 +213,7 @@ class Manifest:
     metadata: tuple[tuple[str, str], ...]
     options: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
-    aipp: tuple[AippRecord, ...] = ()
+    aipp: tuple[AippRecord, ...] = field(default=(), metadata=_NEW)
 
     @property
     def is_plain(self) -> bool:

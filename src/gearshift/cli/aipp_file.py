@@ -23,9 +23,22 @@ def read_aipp(option: str, file: str) -> str | None:
     """
     if not file:
         return None
+    content = _read(option, file)
+    text = content.decode("utf-8-sig", "replace")
+    if len(content) > _MOST_BYTES or not text.strip() or "\0" in text:
+        what = "is empty" if not text.strip() else "is no configuration but something else"
+        raise option_error(
+            "E19018",
+            f"{option}: file {shown(file)} {what}; an AIPP configuration is text such as "
+            '"aipp_op { aipp_mode: static input_format: YUV420SP_U8 ... }".',
+        )
+    return text
+
+
+def _read(option: str, file: str) -> bytes:
     try:
         with open(file, "rb") as stream:
-            content = stream.read(_MOST_BYTES + 1)
+            return stream.read(_MOST_BYTES + 1)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise option_error(
             "E10001",
@@ -37,12 +50,3 @@ def read_aipp(option: str, file: str) -> str | None:
         raise option_error(
             "E19018", f"{option}: file {shown(file)} cannot be read: {why}; check its permissions."
         ) from error
-    text = content.decode("utf-8-sig", "replace")
-    if len(content) > _MOST_BYTES or not text.strip() or "\0" in text:
-        what = "is empty" if not text.strip() else "is no configuration but something else"
-        raise option_error(
-            "E19018",
-            f"{option}: file {shown(file)} {what}; an AIPP configuration is text such as "
-            '"aipp_op { aipp_mode: static input_format: YUV420SP_U8 ... }".',
-        )
-    return text

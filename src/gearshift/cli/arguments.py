@@ -19,6 +19,7 @@ from gearshift.engines.registry import ENGINE_NAMES
 from gearshift.errors import InputError, OptionError
 from gearshift.options import BUDGETS, INPUT_FORMATS, PRECISIONS
 from gearshift.tensors import Array
+from gearshift.tuning.seconds import read_seconds
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -59,7 +60,7 @@ _UNITS: Final = {
     "mib": 2**20,
     "gib": 2**30,
 }
-_MOST_ROWS: Final = 1000
+_MOST_ROWS: Final = 1_000_000
 _NPY_MAGIC: Final = b"\x93NUMPY"
 _ZIP_MAGIC: Final = b"PK"
 
@@ -311,9 +312,10 @@ def _budget(text: str) -> str | int:
 
 
 def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{0,9})?", text):
+    seconds = read_seconds(text)
+    if seconds is None:
         raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a number of seconds, such as 2.5")
-    return float(text)
+    return seconds
 
 
 def _rows(text: str) -> tuple[int, ...]:
@@ -322,10 +324,15 @@ def _rows(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         match = re.fullmatch("([0-9]{1,9})(?:-([0-9]{1,9}))?", part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last or last - first >= _MOST_ROWS:
+        if not 1 <= first <= last:
             raise argparse.ArgumentTypeError(
-                f"got {text!r}; allowed: numbers of 1 or more and ranges of up to {_MOST_ROWS} of "
-                "them. Write for example 1-32,64"
+                f"got {text!r}; allowed: numbers of 1 or more and ranges. Write for example 1-32,64"
+            )
+        # Each is planned and shown piece by piece, so it is the rows in all that take time.
+        if (first + last) * (last - first + 1) // 2 + sum(rows) > _MOST_ROWS:
+            raise argparse.ArgumentTypeError(
+                f"got {text!r}; allowed: numbers that make {_MOST_ROWS} together, such as 1-1000. "
+                "Name fewer or smaller ones"
             )
         rows.update(range(first, last + 1))
     return tuple(sorted(rows))

@@ -207,17 +207,17 @@ _REST: Final[tuple[Check, ...]] = (
     check_soc_version,
     check_stray,
 )
-_REFUSALS: Final[tuple[Check, ...]] = (refuse_mode, refuse_framework, refuse_flags)
+_REFUSALS: Final[tuple[Check, ...]] = (refuse_framework, refuse_flags)
 _BUILD: Final = (*_BEFORE_OUTPUT, required("output"), *_AFTER_OUTPUT, *_REST)
 _READ_OM: Final = (required("om"), input_file("om"))
 _WRITE_JSON: Final = (required("json"), output_file("json"))
 
 _STAGES: Final[dict[int, tuple[tuple[Check, ...], ...]]] = {
     0: (_BUILD, (check_gears,), _REFUSALS),
-    1: ((*_READ_OM, *_WRITE_JSON, _check_json_framework, check_stray), (refuse_mode,)),
+    1: ((*_READ_OM, *_WRITE_JSON, _check_json_framework, check_stray), (refuse_framework,)),
     3: ((*_BEFORE_OUTPUT, *_AFTER_OUTPUT, *_REST), _REFUSALS),
     5: ((*_READ_OM, *_WRITE_JSON, check_stray), (refuse_mode,)),
-    6: ((*_READ_OM, _check_no_framework, check_stray), (refuse_mode,)),
+    6: ((*_READ_OM, _check_no_framework, check_stray),),
 }
 
 

@@ -19,7 +19,7 @@ from gearshift.cli.atc_inputs import gears, inputs
 from gearshift.cli.atc_paths import make_parents
 from gearshift.cli.atc_refusals import notes
 from gearshift.cli.logs import log_on_stderr
-from gearshift.errors import GearshiftError
+from gearshift.errors import EngineError, GearshiftError, ModelError
 from gearshift.options import CompileOptions
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _run(args: Args) -> int:
     out.write_notes(notes(args))
     try:
         with log_on_stderr(args["log"], "[%(levelname)s] %(name)s: %(message)s"):
-            report = _compile(compile_options(args))
+            warnings = _act(args)
     except GearshiftError as error:
         out.write_failure([error])
         return FAILED
@@ -73,8 +73,33 @@ def _run(args: Args) -> int:
         out.write_failure([GearshiftError(f"reading or writing a file failed: {error}")])
         return FAILED
     console.write(out.SUCCESS)
-    out.write_warnings(report.warnings)
+    out.write_warnings(warnings)
     return OK
+
+
+def _act(args: Args) -> Sequence[str]:
+    """Does what the mode asks for; gives the compiler's warnings."""
+    # Imported here so that help, version and every refusal answer at once.
+    from gearshift.cli.atc_info import show_model
+    from gearshift.cli.atc_json import refuse_to_overwrite
+    from gearshift.cli.atc_modes import run_mode
+    from gearshift.cli.atc_report import report_failures, report_path
+
+    if args.number("mode"):
+        run_mode(args, compile_options)
+        return ()
+    options = compile_options(args)
+    check_report = report_path(args)
+    refuse_to_overwrite("check_report", check_report, options.model, options.artifact)
+    try:
+        report = _compile(options)
+    except (ModelError, EngineError):
+        if note := report_failures(options, check_report):
+            out.write_notes([note])
+        raise
+    if args["display_model_info"] == "1":
+        show_model(report.output)
+    return report.warnings
 
 
 def compile_options(args: Args) -> CompileOptions:
@@ -110,7 +135,6 @@ def _recorded(args: Args) -> str:
 
 
 def _compile(options: CompileOptions) -> CompileReport:
-    # Imported here so that help, version and every refusal answer at once.
     from gearshift.cli.progress import progress_printer
     from gearshift.cli.report import print_report
     from gearshift.compiler import compile_model

@@ -42,7 +42,6 @@ class Flag:
 _FUSION: Final = "fusion is the engine's own affair here"
 _TUNING: Final = "there are no Ascend kernels to tune"
 _PRECISION: Final = "networks are computed in f32 (gearshift compile --precision chooses)"
-_OTHER_MODE: Final = "belongs to a mode that is not in this version"
 _NO_DEVICE: Final = "there is no Ascend device here"
 
 
@@ -66,7 +65,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "mode",
             "0",
             "0 compile, 1 convert to JSON, 3 check only, 5 dump to JSON, 6 show a model.",
-            "0 only; 1, 3, 5 and 6 are refused after their checks",
+            "0, 1, 3 and 6; 5 is refused after its checks",
             "int",
         ),
         _supported("model", "", "The source model. Required.", kind="path"),
@@ -78,7 +77,13 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "int",
         ),
         _accepted("weight", "", "Caffe weights.", "ONNX models carry their weights", kind="path"),
-        _accepted("om", "", "The file that modes 1, 5 and 6 read.", _OTHER_MODE, kind="path"),
+        _supported(
+            "om",
+            "",
+            "The file that modes 1, 5 and 6 read.",
+            "a model compiled here; in mode 1 with framework 5, an ONNX file",
+            "path",
+        ),
         _refused(
             "singleop", "", "JSON file of single operators.", "single operators are not built"
         ),
@@ -114,14 +119,13 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "outputs keep the model's own types; FP16, UINT8 and per-node types are refused",
         ),
         _refused("out_nodes", "", "Outputs as node:index;...", "the outputs are the model's own"),
-        _accepted(
+        _supported(
             "check_report",
             "check_result.json",
-            "Where mode 3 reports.",
-            "no report file is written; every finding is printed",
+            "Where mode 3 reports, and a compile that unsupported operators end.",
             kind="path",
         ),
-        _accepted("json", "", "Where modes 1 and 5 write.", _OTHER_MODE, kind="path"),
+        _supported("json", "", "Where modes 1 and 5 write.", kind="path"),
         _accepted(
             "save_original_model",
             "",
@@ -129,12 +133,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "no second file is written",
             idle="false",
         ),
-        _accepted(
-            "display_model_info",
-            "0",
-            "1 shows the model after the build.",
-            "use gearshift inspect on the .om file",
-        ),
+        _supported("display_model_info", "0", "1 shows the model after the build, as mode 6 does."),
     ),
     "Target": (
         _accepted(
@@ -231,7 +230,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
     ),
     "Running atc": (
         _supported("log", "null", "debug, info, warning, error or null."),
-        _accepted("dump_mode", "0", "1: JSON with shapes, in mode 1.", _OTHER_MODE),
+        _supported("dump_mode", "0", "1: JSON with shapes, in mode 1 with framework 5."),
         _accepted(
             "debug_dir", "", "Where debug files go.", "no debug files are written", kind="path"
         ),

@@ -97,8 +97,8 @@ def _check_framework_of_gears(args: Args) -> Iterator[OptionError]:
         if args.number("framework") == 1:
             yield option_error(
                 "E10001",
-                f"--{name}: goes with every framework but 1, MindSpore, whose .air models have "
-                "fixed shapes; export the model as ONNX and give --framework=5.",
+                f"--{name}: goes with every --framework but 1 (MindSpore), as ATC's manual has it; "
+                "export the model as ONNX and give --framework=5.",
             )
 
 

@@ -16,10 +16,7 @@ from gearshift.errors import OptionError
 from gearshift.gears.text import shown
 
 _MODES: Final = {
-    1: "use 'gearshift inspect --json' for a model compiled here",
-    3: "compile with --mode=0: it prints every finding and writes nothing if there is one",
-    5: "text dumps come from other tools only",
-    6: "use 'gearshift inspect' for a model compiled here",
+    5: "nothing here dumps graphs as Ascend's text; --mode=1 converts the models themselves",
 }
 _WAYS_TO_ONNX: Final = {
     0: "convert it to ONNX",
@@ -29,11 +26,12 @@ _WAYS_TO_ONNX: Final = {
 
 
 def refuse_mode(args: Args) -> Iterator[OptionError]:
-    """Modes other than 0."""
+    """Modes that there is no use for here."""
     mode = args.number("mode")
     if mode in _MODES:
         yield OptionError(
-            f"--mode={mode} is not in this version; allowed: 0 (compile). Instead, {_MODES[mode]}."
+            f"--mode={mode} is refused: {_MODES[mode]}. Allowed: 0 (compile), 1 (convert to JSON), "
+            "3 (check only), 6 (show a model)."
         )
 
 

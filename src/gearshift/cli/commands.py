@@ -63,20 +63,28 @@ def _compile(arguments: argparse.Namespace) -> None:
 
 
 def compile_options(arguments: argparse.Namespace) -> CompileOptions:
-    """The compiler's options for the words of ``compile``. Raises OptionError."""
+    """The compiler's options for the words of ``compile``.
+
+    Raises:
+        OptionError: a value breaks its grammar.
+        OptionErrors: a list of gears was given that holds none.
+    """
     from gearshift.gears import parse as grammar
-    from gearshift.gears.checks import count_open_dims
+    from gearshift.gears.checks import check_gear_list, count_open_dims
     from gearshift.gears.shape_range import read_inputs
 
     batches, images, dims = arguments.gears, arguments.image_sizes, arguments.dims
     shapes, ranges = read_inputs(
         arguments.shape or "", arguments.shape_range or "", gears=bool(batches or images or dims)
     )
+    sizes = grammar.parse_batch_sizes(batches or "")
+    if batches and not sizes:  # "," alone: not the same as a model without gears
+        raise OptionErrors(check_gear_list(sizes))
     return CompileOptions(
         model=arguments.model,
         output=artifact_path(arguments.model, arguments.output),
         input_shape=shapes,
-        dynamic_batch_size=grammar.parse_batch_sizes(batches or ""),
+        dynamic_batch_size=sizes,
         dynamic_image_size=grammar.parse_image_sizes(images) if images else (),
         dynamic_dims=grammar.parse_dims(dims, count_open_dims(shapes) or None) if dims else (),
         input_shape_range=ranges,

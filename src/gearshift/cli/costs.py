@@ -14,7 +14,7 @@ from gearshift.gears.build import Measured, Menu, make_menu
 from gearshift.gears.dispatch import Piece, Plan
 from gearshift.opening import gear_set
 from gearshift.options import Budget
-from gearshift.tuning.choose import Chooser
+from gearshift.tuning.choose import Chooser, choose
 from gearshift.tuning.explain import Explained, explain
 from gearshift.tuning.table import CostTable
 from gearshift.tuning.weigh import is_open
@@ -77,9 +77,8 @@ def view_costs(
     """
     gears = gear_set(artifact.manifest).sizes
     exact = not artifact.manifest.proof.separable
-    chooser = Chooser(table, gears, exact)
-    limit = chooser.limit(budget)
-    chosen = chooser.choose(limit)
+    limit = Chooser(table, gears, exact).limit(budget)
+    chosen = choose(table, budget, gears, exact=exact)
     menu = make_menu(chosen)
     engines = {each.build.engine for each in chosen}
     return Costs(

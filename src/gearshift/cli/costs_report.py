@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rich.filesize import decimal
@@ -31,9 +32,8 @@ def print_costs(costs: Costs) -> None:
         names=("why",),
         numbers=("rows", "ms", "ms/row", "memory"),
     )
-    for program in costs.programs:
-        if not program.milliseconds:
-            out.print(f"{program.build}: {program.reason}")
+    for line in _dropped(costs.programs):
+        out.print(line)
     out.print()
     screen.print_table(
         out,
@@ -116,6 +116,17 @@ def _programs(costs: Costs) -> Iterator[tuple[str, ...]]:
             for label, timing, memory in _lines(program, f"  {name}"):
                 state = (_yes_or_no(program.used), program.reason) if label else ("", "")
                 yield label, state[0], *timing, memory, state[1]
+
+
+def _dropped(programs: Iterable[Explained]) -> Iterator[str]:
+    """A line for all programs of an engine that were ruled out for one reason."""
+    together: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for program in programs:
+        if not program.milliseconds:
+            engine, _, name = str(program.build).partition(", ")
+            together[engine, program.reason].append(name)
+    for (engine, reason), names in together.items():
+        yield f"{engine}, {'; '.join(names)}: {reason}"
 
 
 def _lines(program: Explained, label: str) -> Iterator[tuple[str, tuple[str, str, str], str]]:

@@ -44,12 +44,19 @@ def tune(arguments: argparse.Namespace) -> None:
             table = measure(artifact, 0, options, arguments.seconds, on_progress).table
         assert table is not None, "what was measured has a table"
         costs = view_costs(artifact, table, options.memory_budget, rows)
-    if arguments.embed:
+    is_embedded = arguments.embed and not table.why_not_kept
+    if is_embedded:
         embed_table(arguments.model, table)
     kept = _where_kept(table)
     if arguments.json:
-        place = str(kept) if kept else None
-        write_json({"kept": place, "embedded": arguments.embed, "costs": costs_json(costs)})
+        write_json(
+            {
+                "kept": str(kept) if kept else None,
+                "why_not_kept": "" if kept else _why_not_kept(table),
+                "embedded": is_embedded,
+                "costs": costs_json(costs),
+            }
+        )
         return
     print_facts(_facts(arguments, costs, kept))
     print_costs(costs)
@@ -125,15 +132,20 @@ def _facts(
     yield "host", f"{costs.table.host.cpu}, {costs.table.host.system}"
     yield "measured", measured_line(costs.table)
     yield "memory", memory_line(costs)
-    yield "kept", str(kept) if kept else f"not: {cache_folder()} cannot be written"
+    yield "kept", str(kept) if kept else f"not: {_why_not_kept(costs.table)}"
     if arguments.embed:
-        yield "embedded", f"in {arguments.model}"
+        why_not = costs.table.why_not_kept
+        yield "embedded", f"not: {why_not}" if why_not else f"in {arguments.model}"
 
 
 def _where_kept(table: CostTable) -> Path | None:
     """The table's file in the cache; None if it could not be written."""
     is_kept = find_table(table.artifact, table.host) == table
     return table_path(table.artifact, table.host) if is_kept else None
+
+
+def _why_not_kept(table: CostTable) -> str:
+    return table.why_not_kept or f"{cache_folder()} cannot be written"
 
 
 def _how_to_measure(arguments: argparse.Namespace) -> str:

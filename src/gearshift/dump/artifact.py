@@ -17,7 +17,7 @@ from gearshift.dump.summary import FRAMEWORK, Summary, summarize
 from gearshift.dump.values import Json
 from gearshift.errors import CorruptArtifactError, OptionError, UnsupportedModelError
 from gearshift.frontend.external import external_tensors
-from gearshift.frontend.nodes import NodeChecker, nodes_of
+from gearshift.frontend.message import not_text
 from gearshift.gears.gear import GearSet
 from gearshift.opening import gear_set
 from gearshift.tensors import MBATCH_INPUT, Shape, TensorSpec, dtype_named
@@ -25,6 +25,12 @@ from gearshift.tensors import MBATCH_INPUT, Shape, TensorSpec, dtype_named
 _MODES: Final = {"batch": 1, "image": 2, "dims": 3}
 _HOLDS_ONNX: Final = "onnxruntime"
 """The engine whose topology is an ONNX graph."""
+_FAULTS: Final = (
+    DecodeError,
+    UnicodeDecodeError,
+    ir.serde.SerdeError,
+    onnx.checker.ValidationError,
+)
 
 
 def artifact_json(artifact: Artifact) -> Json:
@@ -66,10 +72,13 @@ def _model_of(artifact: Artifact) -> ir.Model:
     message = onnx.ModelProto()
     try:
         message.ParseFromString(artifact.topology(parts[_HOLDS_ONNX]))
-        _check_nodes(message)
+        if (name := not_text(message)) is not None:
+            raise CorruptArtifactError(f"its ONNX graph holds {name!r}, which is no text")
+        onnx.checker.check_model(_without_pool(message))
         model = ir.from_proto(message)
-    except (DecodeError, ir.serde.SerdeError) as error:
+    except _FAULTS as error:
         raise CorruptArtifactError(f"its ONNX graph cannot be parsed: {error}") from error
+    _check_inputs(artifact.manifest, model)
     for record in artifact.manifest.constants:
         value = model.graph.initializers.get(record.name)
         if value is not None:
@@ -85,11 +94,26 @@ def _model_of(artifact: Artifact) -> ir.Model:
     return model
 
 
-def _check_nodes(message: onnx.ModelProto) -> None:
-    checker = NodeChecker(message)
-    for _, node in nodes_of(message.graph):
-        if fault := checker.fault(node):
-            raise CorruptArtifactError(f"node {node.name!r} of its ONNX graph is wrong: {fault}")
+def _without_pool(message: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with inputs for the weights in the pool, which ONNX's checker would look for."""
+    checked = onnx.ModelProto()
+    checked.CopyFrom(message)
+    graph = checked.graph
+    del graph.initializer[:]
+    for tensor in message.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            kind = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            graph.input.append(kind)
+        else:
+            graph.initializer.append(tensor)
+    return checked
+
+
+def _check_inputs(manifest: Manifest, model: ir.Model) -> None:
+    fed = [value.name for value in model.graph.inputs if value.const_value is None]
+    told = [record.name for record in manifest.inputs]
+    if fed != told:
+        raise CorruptArtifactError(f"its ONNX graph has the inputs {fed}, where it claims {told}")
 
 
 def _facts(model: ir.Model, gears: GearSet) -> list[Facts]:

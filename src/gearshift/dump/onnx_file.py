@@ -12,7 +12,6 @@ import onnx.shape_inference
 from gearshift.dump.values import Json, message_json
 from gearshift.errors import ModelError
 from gearshift.frontend.bind import bind_inputs
-from gearshift.frontend.message import read_message
 from gearshift.frontend.onnx import load_program
 from gearshift.tensors import Shape
 
@@ -33,27 +32,23 @@ _LARGEST_KEPT: Final = 4096
 """Bytes. Longer tensors decide no shape."""
 
 
-def onnx_json(path: Path) -> Json:
-    """The file as it is.
-
-    Raises:
-        ModelError: it cannot be read or is not ONNX.
-    """
-    return message_json(read_message(path), ELEMENTS)
+def onnx_json(message: onnx.ModelProto) -> Json:
+    """A file as it is."""
+    return message_json(message, ELEMENTS)
 
 
-def onnx_json_with_shapes(path: Path, shapes: Mapping[str, Shape]) -> Json:
+def with_shapes(path: Path, message: onnx.ModelProto, shapes: Mapping[str, Shape]) -> Json:
     """The same, with the shape of every value that follows from those of the inputs.
 
     Args:
         path: the file.
+        message: what is in it; its inputs are given the shapes.
         shapes: of inputs, by name; -1 for a dim that is left open.
 
     Raises:
-        ModelError: the file cannot be read, is not valid ONNX, or its shapes contradict each other.
+        ModelError: the file is not valid ONNX, or its shapes contradict each other.
         OptionErrors: a shape is given for something that is no input.
     """
-    message = read_message(path)
     bind_inputs(load_program(path), shapes)  # for the checks of both
     for value in message.graph.input:
         if value.name in shapes:

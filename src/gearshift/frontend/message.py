@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 
 from gearshift.errors import ModelError
 
@@ -32,6 +33,19 @@ def read_message(path: Path) -> onnx.ModelProto:
     if not message.graph.node and not message.graph.output:  # most short files parse as nothing
         raise _not_onnx(path, len(data))
     return message
+
+
+def not_text(message: Message) -> bytes | None:
+    """The first name or other text in a message that is not UTF-8; None if all of it is."""
+    for field, value in message.ListFields():
+        if field.type not in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE):
+            continue
+        for item in (value,) if isinstance(value, (str, bytes, Message)) else value:
+            # What does not decode comes as it is.
+            found = not_text(item) if isinstance(item, Message) else item
+            if isinstance(found, bytes):
+                return found
+    return None
 
 
 def _not_onnx(path: Path, size: int) -> ModelError:

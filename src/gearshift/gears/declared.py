@@ -129,6 +129,38 @@ def check_inputs(option: str, inputs: checks.Inputs, input_format: str) -> list[
     return checks.check_static_inputs(inputs)
 
 
+def check_model_inputs(
+    option: str, inputs: Sequence[tuple[str, Shape]], listed_names: Collection[str], form: str
+) -> list[OptionError]:
+    """What the model's own inputs must satisfy once the declared shapes are theirs.
+
+    As `check_inputs`, and E10001 for an input that is open although nothing was said of it: without
+    gears it has no size, and with ``dynamic_dims`` its place in the order written is not known.
+
+    Args:
+        option: one of `GEAR_OPTIONS`, or "" for none.
+        inputs: every input of the model, -1 where its size is not fixed; none that has ranges.
+        listed_names: names of the inputs whose shapes were declared.
+        form: the input format; "" for the default.
+    """
+    open_inputs = [(name, shape) for name, shape in inputs if -1 in shape]
+    unlisted = [item for item in open_inputs if item[0] not in listed_names]
+    # Where no shape at all was declared, the model's own order is the order meant.
+    if unlisted and (option == "" or (option == "dynamic_dims" and listed_names)):
+        return [_not_listed(name, shape, option) for name, shape in unlisted]
+    return check_inputs(option, open_inputs, form)
+
+
+def _not_listed(name: str, shape: Shape, option: str) -> OptionError:
+    where = f"input_shape: input {shown(name)} of the model has shape {format_shape(shape)}"
+    if option:
+        why = f"and is not listed; {option} needs every input with a dim of -1 there, in order"
+    else:
+        why = "but no gears are declared and no shape is given; set input_shape to give it one"
+    sample = ",".join("1" if dim == -1 and not option else str(dim) for dim in shape)
+    return option_error("E10001", f"{where} {why}, for example {name}:{sample}.")
+
+
 def check_gears(
     option: str, gears: Sequence[int | Sequence[int]], inputs: checks.Inputs
 ) -> list[OptionError]:

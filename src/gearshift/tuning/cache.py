@@ -72,13 +72,18 @@ def keep_table(table: CostTable) -> Path | None:
     """Keeps the table in place of an older one of its artifact and host.
 
     Returns:
-        The file; None if it cannot be written, of which the log says once why.
+        The file; None if the table is not to be kept or the file cannot be written, of which the
+        log says why.
 
     Raises:
         TableError: the table itself breaks a rule.
     """
+    data = table_bytes(table)
+    if table.why_not_kept:
+        _LOG.warning("what was measured is used for now and not kept: %s", table.why_not_kept)
+        return None
     path = table_path(table.artifact, table.host, table.frame)
-    return path if _keep(path, table_bytes(table)) else None
+    return path if _keep(path, data) else None
 
 
 def find_blob(table: CostTable, build: Build) -> bytes | None:

@@ -32,14 +32,28 @@ def lane_counts(threads: int) -> tuple[int, ...]:
     return tuple(sorted({2, threads if threads <= 4 else threads // 2}))
 
 
+def what_matters(sizes: Sequence[int]) -> tuple[int, ...]:
+    """The same sizes, those that matter most first.
+
+    These are the powers of two and the largest, with which any number of rows takes few pieces;
+    then the others. Small ones come before large ones: they are quick to try.
+    """
+
+    def worth(rows: int) -> tuple[bool, int]:
+        is_coarse = rows & (rows - 1) == 0 or rows == max(sizes)
+        return not is_coarse, rows
+
+    return tuple(sorted(sizes, key=worth))
+
+
 def candidate_builds(
     engine: str, fixed_programs: bool, sizes: Sequence[int], threads: int, separable: bool
 ) -> tuple[Build, ...]:
     """The programs to try on one engine, in the order to build them.
 
-    The open one comes first, since it can run everything by itself; then the fixed ones, small
-    before large, so that what does not fit into memory is what matters least; of each size the one
-    that has the machine to itself before those in lanes.
+    The open one comes first, since it can run everything by itself; then the fixed ones, those of
+    the sizes that matter most before the others, since time or memory may not last for all; of each
+    size the one that has the machine to itself before those in lanes.
 
     Args:
         engine: its name.
@@ -51,7 +65,7 @@ def candidate_builds(
     counts = (1, *lane_counts(threads)) if separable else (1,)
     return tuple(
         Build(engine, rows, lanes)
-        for rows in (OPEN, *(sizes if fixed_programs else ()))
+        for rows in (OPEN, *(what_matters(sizes) if fixed_programs else ()))
         for lanes in counts
         if _is_worth_trying(rows, lanes, fixed_programs, sizes)
     )

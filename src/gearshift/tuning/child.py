@@ -45,6 +45,10 @@ main()
 """
 
 
+class ProbeEndedError(EngineError):
+    """A probe's process ended by itself, or was ended: nothing is said about its engine."""
+
+
 class Child:
     """One engine in a process of its own, with one artifact open. A context manager.
 
@@ -68,11 +72,16 @@ class Child:
         try:
             self.opened = self._answer(Opened)
         except BaseException:
-            self.close()
+            self.kill()
             raise
 
     def ask(self, request: Make | Round | Export, kind: type[A]) -> A:
-        """The answer to a request. Raises EngineError if the engine failed or the process ended."""
+        """The answer to a request.
+
+        Raises:
+            ProbeEndedError: the process ended.
+            EngineError: the engine failed.
+        """
         try:
             self._stdin.write(pack(request))
             self._stdin.flush()
@@ -87,6 +96,11 @@ class Child:
         if len(data) != nbytes:
             raise self._ended()
         return data
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        self._process.kill()
+        self.close()
 
     def close(self) -> None:
         """Ends the process, whatever it is doing."""
@@ -110,7 +124,10 @@ class Child:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if kind is None:
+            self.close()
+        else:
+            self.kill()
 
     @property
     def _stdin(self) -> IO[bytes]:
@@ -144,7 +161,7 @@ class Child:
             stuck.cancel()
         raise self._ended()
 
-    def _ended(self) -> EngineError:
+    def _ended(self) -> ProbeEndedError:
         """What to say of a process that ended by itself."""
         code = self._process.wait()
         how = f"ended with exit code {code}"
@@ -154,7 +171,7 @@ class Child:
         self._noise.seek(max(0, size - _TAIL_BYTES))
         lines = self._noise.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
         said = "; its last words: " + "\n".join(lines) if lines else ", without a word"
-        return EngineError(f"the process that measured {self.engine} {how}{said}")
+        return ProbeEndedError(f"the process that measured {self.engine} {how}{said}")
 
 
 def _start(arguments: list[str], noise: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
 from typing import Final
 
@@ -49,8 +50,13 @@ _LEAN: Final = 1.01
 _ALL_SETS_UP_TO: Final = 10
 """Builds among which every set is weighed; among more, sets are improved step by step."""
 _MOST_STARTS: Final = 4096
+_SEARCHED: Final = 40
+"""Builds among which sets are improved; of more, those are taken that look best one by one."""
+_MOST_SWAPS: Final = 2048
 _AT_ONCE: Final = 8
 """How many sets are improved side by side, since the best is not always next to the second best."""
+_LOOKED_AT: Final = 5
+"""So many of the builds that improve a set most are short-listed at a time."""
 _ANY: Final = 1 << 62
 
 
@@ -76,7 +82,18 @@ def choose(
         OptionError: not even the leanest programs fit in a budget of so many bytes.
         TableError: no build that was measured runs one of the gears.
     """
-    chooser = Chooser(table, gears, exact, weights)
+    if weights:
+        chooser = Chooser(table, gears, exact, weights)
+        return chooser.choose(chooser.limit(budget))
+    return _chosen(table, budget, tuple(gears), exact)
+
+
+@lru_cache(maxsize=8)
+def _chosen(
+    table: CostTable, budget: Budget | int, gears: tuple[int, ...], exact: bool
+) -> tuple[Measured, ...]:
+    """Remembered, since a table is asked several times in a row: to keep, to use, to show."""
+    chooser = Chooser(table, gears, exact)
     return chooser.choose(chooser.limit(budget))
 
 
@@ -148,6 +165,8 @@ class Chooser:
         usable = self.scales.usable(lanes)
         if usable.sum() <= _ALL_SETS_UP_TO:
             return self._ranked(all_sets(usable), lanes, limit)[0]
+        if usable.sum() > _SEARCHED:
+            usable = self._shortlist(usable, lanes, limit)
         best = self._ranked(self._starts(usable), lanes, limit)
         while True:
             current = np.array([pick.members for pick in best])
@@ -157,10 +176,38 @@ class Chooser:
                 return best[0]
             best = better
 
+    def _shortlist(self, usable: Sets, lanes: int, limit: int) -> Sets:
+        """What improves the leanest builds most, and what would be used of each engine alone."""
+        engines = self._engines(usable)
+        share = _SEARCHED // (1 + len(engines))
+        listed = self._improving(self._leanest, usable, lanes, limit, share)
+        for mine in engines:
+            listed |= self._improving(np.zeros_like(usable), mine, lanes, limit, share)
+        return np.asarray(listed & usable)
+
+    def _improving(self, current: Sets, usable: Sets, lanes: int, limit: int, count: int) -> Sets:
+        """The set, and at least so many builds that improve it most, one after the other.
+
+        At each step the best few are taken, since the very best is not always next to the best.
+        """
+        listed, first = current.copy(), current
+        while (listed & ~first).sum() < count and (usable & ~current).any():
+            more = current | single_sets(len(usable))[usable & ~current]
+            best = self._ranked(more, lanes, limit)[:_LOOKED_AT]
+            if best[0].worth == np.inf:
+                break  # nothing that fits runs everything
+            listed |= np.array([pick.members for pick in best if pick.worth < np.inf]).any(axis=0)
+            current = np.array(best[0].members)
+        return listed
+
+    def _engines(self, usable: Sets) -> list[Sets]:
+        """The usable builds of each engine."""
+        engines = np.array([each.build.engine for each in self.scales.measured])
+        return [np.asarray(usable & (engines == name)) for name in sorted(set(engines))]
+
     def _starts(self, usable: Sets) -> Sets:
         """Every set of few builds, all builds of each engine, and all of all."""
-        engines = np.array([each.build.engine for each in self.scales.measured])
-        whole = np.array([usable & (engines == name) for name in sorted(set(engines))])
+        whole = np.array(self._engines(usable))
         size = next(size for size in (3, 2, 1) if comb(int(usable.sum()), size) <= _MOST_STARTS)
         sets = np.vstack([self._leanest, small_sets(usable, size), whole, usable])
         return np.asarray(sets[(~sets | usable).all(axis=1)])
@@ -250,5 +297,7 @@ def _neighbours(current: Sets, usable: Sets) -> Sets:
     """The sets that differ from this one by a build added, dropped or swapped."""
     singles = single_sets(len(current))
     added, dropped = singles[usable & ~current], singles[current]
-    swapped = (added[:, np.newaxis] | dropped[np.newaxis]).reshape(-1, len(current))
-    return np.vstack([current ^ added, current ^ dropped, current ^ swapped])
+    changes = [added, dropped]
+    if len(added) * len(dropped) <= _MOST_SWAPS:
+        changes.append((added[:, np.newaxis] | dropped[np.newaxis]).reshape(-1, len(current)))
+    return np.vstack([current ^ change for change in changes])

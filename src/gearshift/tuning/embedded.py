@@ -48,10 +48,12 @@ def embed_table(path: str | os.PathLike[str], table: CostTable) -> int:
         Bytes of the file.
 
     Raises:
-        TableError: the table breaks a rule, or is of another artifact.
+        TableError: the table breaks a rule, is of another artifact, or is not to be kept.
         ArtifactError: the file cannot be used, or not be written.
     """
     check_table(table)
+    if table.why_not_kept:
+        raise TableError(f"what was measured is not put into {path}: {table.why_not_kept}")
     with Artifact.open(path) as artifact:
         _check_owner(table, artifact)
         others = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,10 +44,19 @@ class Opened:
 
 @dataclass(frozen=True)
 class Make:
-    """Asks for a build to be made and tried at those numbers of rows, ascending."""
+    """Asks for a build to be made and tried.
+
+    Attributes:
+        build: what to make.
+        sizes: numbers of rows to try it at, in this order.
+        least: at how many of them in any case.
+        seconds: after so many of trying, it is tried at no other.
+    """
 
     build: Build
     sizes: tuple[int, ...]
+    least: int = 1
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,8 @@ class Made:
 
     Attributes:
         nbytes: resident memory that building it and running every lane of it added.
-        seconds: of one execution with every lane busy, at each number of rows; a first glance.
+        seconds: of one execution with every lane busy, at each size that was tried, in the order
+            asked for; a first glance.
         reason: why the build was ruled out; "" if it was not.
     """
 

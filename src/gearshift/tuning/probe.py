@@ -116,9 +116,7 @@ class Probe:
         before = self._resident()
         self._hold([*self._kept, build])
         try:
-            seconds = tuple(
-                self._try(Candidate(build, rows, build.lanes)) for rows in request.sizes
-            )
+            seconds = self._try_sizes(request)
         except EngineError as error:
             self._hold(self._kept)
             return _ruled_out(str(error))
@@ -141,6 +139,15 @@ class Probe:
     def blob(self, build: Build) -> bytes:
         """What makes the build again more quickly; nothing if the engine has no such thing."""
         return self._programs.get(build).blob() or b""
+
+    def _try_sizes(self, request: Make) -> tuple[float, ...]:
+        end = time.perf_counter() + request.seconds
+        seconds: list[float] = []
+        for rows in request.sizes:
+            if len(seconds) >= request.least and time.perf_counter() >= end:
+                break
+            seconds.append(self._try(Candidate(request.build, rows, request.build.lanes)))
+        return tuple(seconds)
 
     def _try(self, candidate: Candidate) -> float:
         """Runs it once for the outputs, which have to be right, and then for a first glance.

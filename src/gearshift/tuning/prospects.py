@@ -58,19 +58,31 @@ def next_smaller(build: Build, costs: Costs) -> list[Candidate]:
     return sorted(kind, key=lambda candidate: candidate.rows)[-2:]
 
 
-def hopeless(candidate: Candidate, costs: Costs, quicker: float) -> bool:
-    """Whether it would be in no plan even if it took so much less, 0.25 for a quarter.
+def hopeless(costs: Costs, quicker: float) -> set[Candidate]:
+    """Those that would be in no plan even if they took so much less, 0.25 for a quarter.
 
-    It would be in none if the other candidates of any session that has it, each with its number of
-    lanes, run as many rows for no more: they could take its place in any plan.
+    One would be in none if the other candidates of any session that has it, each with its number
+    of lanes, run as many rows for no more: they could take its place in any plan.
     """
-    if candidate not in costs:
-        return False
-    others = {other: cost for other, cost in costs.items() if other != candidate}
-    counts = _lane_counts(costs) if candidate.lanes == 1 else {candidate.lanes}
-    rows = candidate.rows * candidate.lanes
-    cost = costs[candidate] * (1 - quicker)
-    return all(cost >= _best_cost(others, rows, lanes) for lanes in counts)
+    counts = _lane_counts(costs)
+    alone = [candidate for candidate in costs if candidate.lanes == 1]
+    planners = {lanes: _planner(costs, lanes) for lanes in counts | {each.lanes for each in costs}}
+
+    def is_hopeless(candidate: Candidate, cost: float) -> bool:
+        rows = candidate.rows * candidate.lanes
+        for lanes in counts if candidate.lanes == 1 else (candidate.lanes,):
+            planner = planners[lanes]
+            best = math.inf if planner is None else planner.plan(rows).cost
+            # A plan that takes less than the candidate does is one without it.
+            if best >= cost or best > cost * (1 - quicker):
+                return False
+        return True
+
+    return {
+        candidate
+        for candidate, cost in costs.items()
+        if [candidate] != alone and is_hopeless(candidate, cost)  # no session is without one
+    }
 
 
 def _ratio_to_smaller(candidate: Candidate, costs: Costs) -> float:
@@ -84,11 +96,15 @@ def _lane_counts(costs: Costs) -> set[int]:
 
 
 def _best_cost(costs: Costs, rows: int, lanes: int) -> float:
+    planner = _planner(costs, lanes)
+    return math.inf if planner is None else planner.plan(rows).cost
+
+
+def _planner(costs: Costs, lanes: int) -> Planner | None:
+    """Plans of a session with so many lanes; None if nothing has the machine to itself."""
     wide = _quickest(costs, 1)
-    if not wide:
-        return math.inf
     side = _quickest(costs, lanes) if lanes > 1 else None
-    return Planner(wide, side, lanes).plan(rows).cost
+    return Planner(wide, side, lanes) if wide else None
 
 
 def _quickest(costs: Costs, lanes: int) -> dict[int, float]:

@@ -8,11 +8,11 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Final, NoReturn
 
-from gearshift.artifact.codec import decode, dumps, loads, shorten
+from gearshift.artifact.codec import LEFT_OUT, decode, dumps, loads, shorten
 from gearshift.engines.base import usable_cores
 from gearshift.engines.registry import installed_version
 from gearshift.errors import CorruptArtifactError, TableError
@@ -94,6 +94,8 @@ class CostTable:
         dropped: every build that was tried and ruled out.
         engines: what each engine takes by itself; one record per engine that was loaded.
         frame: which of the artifact's frames it is of.
+        ended: engines that are left out because their process ended twice, which may have had a
+            cause that is over soon: such a table is for now, and not kept.
     """
 
     version: int
@@ -105,7 +107,16 @@ class CostTable:
     measured: tuple[Measured, ...]
     dropped: tuple[Dropped, ...]
     engines: tuple[EngineBytes, ...]
-    frame: int = 0
+    frame: int = field(default=0, metadata={LEFT_OUT: True})
+    ended: tuple[str, ...] = ()
+
+    @property
+    def why_not_kept(self) -> str:
+        """Why the table is of no use later; "" if it is."""
+        if not self.ended:
+            return ""
+        engines = " and ".join(self.ended)
+        return f"the process that measured {engines} ended twice. Measure again: gearshift tune."
 
     def engine_nbytes(self, engine: str) -> int:
         """What that engine takes before any program; 0 if it was never loaded."""
@@ -176,6 +187,8 @@ def check_table(table: CostTable) -> None:
     _check_host(table.host)
     known = {each.name for each in table.host.engines}
     _check_engines(table.engines, known)
+    if not known.issuperset(table.ended):
+        _refuse("ended", list(table.ended), "engines of its host")
     if not 1 <= len(table.measured) <= _MAX_BUILDS:
         _refuse("the number of measured builds", len(table.measured), f"1 to {_MAX_BUILDS}")
     builds = [each.build for each in table.measured]

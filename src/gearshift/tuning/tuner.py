@@ -10,20 +10,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-import numpy as np
-
 from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, OptionError
-from gearshift.gears.build import OPEN, Build, Measured, Timing
+from gearshift.gears.build import OPEN, Build
 from gearshift.opening import gear_set
-from gearshift.tuning.candidates import candidate_builds, candidate_rows, candidate_sizes
-from gearshift.tuning.child import Child
-from gearshift.tuning.messages import Candidate, Export, Made, Make, Round, Times
+from gearshift.tuning.candidates import candidate_sizes
+from gearshift.tuning.child import ProbeEndedError
+from gearshift.tuning.messages import Candidate
 from gearshift.tuning.prospects import hopeless, next_smaller, unpromising
 from gearshift.tuning.table import (
     TABLE_VERSION,
@@ -33,24 +30,24 @@ from gearshift.tuning.table import (
     this_host,
     timestamp,
 )
+from gearshift.tuning.trial import Trial
+from gearshift.tuning.watch import Progress, Watch
+
+__all__ = ["DEFAULT_SECONDS", "Progress", "tune"]
 
 DEFAULT_SECONDS: Final = 10.0
 """How long to measure if nobody says anything."""
-MIN_ROUNDS: Final = 3
 
-_QUANTILE: Final = 0.25
-"""Of a candidate's samples: neighbours only ever make them longer, and one is no measure."""
 _MARGINS: Final = (1.0, 0.5, 0.4, 0.25)
 """By round: a candidate that would be in no plan if it took so much less is not timed any longer.
 The more is known of it the less is left to doubt; in the first round everything is timed."""
-_LOOKS: Final = 2
 _BUILDING: Final = 0.5
-"""Share of the way that building is, for those who watch."""
+"""Share of the time that goes into building; and of the way that it is, for those who watch."""
+_ALL_SIZES: Final = 3
+"""An open build may take this part of what is left for building to be tried at every size."""
+_NO_TIME: Final = "no time was left to build it"
 
 _LOG = logging.getLogger("gearshift")
-
-Progress = Callable[[str, float], None]
-"""Takes what is being done, and how much of everything is done, 0 to 1."""
 
 
 def tune(
@@ -66,15 +63,17 @@ def tune(
 ) -> CostTable:
     """Measures an artifact on this host.
 
-    An engine that is not installed, refuses the network or ends its process is left out; the others
-    go on. Whatever happens, Ctrl-C included, no child process is left.
+    An engine that is not installed or refuses the network is left out; the others go on. So is one
+    whose process ends twice, and the table says so. Whatever happens, Ctrl-C included, no child
+    process is left.
 
     Args:
         artifact: open, and from a file that is still there.
         engines: names of those to try.
         threads: threads of one run.
-        seconds: how long all of it may take, building included. At least three rounds are played
-            however long they take; with 0 it is these three.
+        seconds: how long all of it may take, building included, which is begun in the first half.
+            However few they are, of each engine so much is built that everything can be run, and
+            one round is played.
         on_progress: told what is being done.
         frame: number of the frame whose programs are measured.
         wanted: which builds are worth keeping what makes them again more quickly, once all is
@@ -87,15 +86,13 @@ def tune(
     """
     if not engines:
         raise OptionError("no engine is named to measure on; name one or more.")
-    start = time.perf_counter()
-    watch = _Watch(on_progress, start + seconds)
+    watch = Watch(seconds, on_progress)
     with contextlib.ExitStack() as children:
         tuning = _Tuning(artifact, frame, threads, watch, children)
         names = tuple(dict.fromkeys(engines))
-        for number, name in enumerate(names):
-            tuning.build(name, number / len(names), 1 / len(names))
+        tuning.build(names)
         tuning.play_rounds()
-        table = tuning.table(names, time.perf_counter() - start)
+        table = tuning.table(names)
         if wanted is not None and keep_blob is not None:
             for build in wanted(table):
                 watch.tell(f"keeping {build}", 1.0)
@@ -106,164 +103,67 @@ def tune(
     return table
 
 
-class _Watch:
-    """The clock, and whoever looks on."""
-
-    def __init__(self, on_progress: Progress | None, end: float) -> None:
-        self._on_progress = on_progress
-        self._end = end
-        self._done = 0.0
-
-    @property
-    def left(self) -> float:
-        """Seconds until the time is over; less than 0 afterwards."""
-        return self._end - time.perf_counter()
-
-    def tell(self, text: str, done: float) -> None:
-        """Says what is being done; how much is done never goes back."""
-        self._done = min(1.0, max(self._done, done))
-        if self._on_progress is not None:
-            self._on_progress(text, self._done)
-
-
-class _Engine:
-    """One engine's child, its builds, and what was measured of them."""
-
-    def __init__(
-        self, child: Child, builds: Sequence[Build], sizes: Sequence[int], separable: bool
-    ) -> None:
-        self.child = child
-        self.builds = builds
-        self.dropped: dict[Build, str] = {}
-        self._rows = {build: candidate_rows(build, sizes, separable) for build in builds}
-        self._nbytes: dict[Build, int] = {}
-        self._first: dict[Candidate, float] = {}  # how long each took when it was made
-        self._samples: dict[Candidate, list[float]] = {}
-
-    def make(self, build: Build) -> None:
-        """Has a build made and tried."""
-        sizes = self._rows[build]
-        made = self.child.ask(Make(build, sizes), Made)
-        if made.reason:
-            self.dropped[build] = made.reason
-            return
-        self._nbytes[build] = made.nbytes
-        for rows, seconds in zip(sizes, made.seconds, strict=True):
-            self._first[Candidate(build, rows, build.lanes)] = seconds
-
-    def look_again(self, candidates: Sequence[Candidate]) -> None:
-        """Has those timed again that were made; the least time of each counts."""
-        again = tuple(candidates) * _LOOKS
-        times = self.child.ask(Round(again), Times)
-        for candidate, seconds in zip(again, times.seconds, strict=True):
-            self._first[candidate] = min(seconds, self._first[candidate])
-
-    def candidates(self) -> tuple[Candidate, ...]:
-        """Every way to run what was made."""
-        return tuple(
-            Candidate(build, rows, lanes)
-            for build in self._nbytes
-            for rows in self._rows[build]
-            for lanes in sorted({1, build.lanes})
-        )
-
-    def play(self, candidates: Iterable[Candidate]) -> None:
-        """Has those timed once, in a random order."""
-        order = list(candidates)
-        random.shuffle(order)
-        times = self.child.ask(Round(tuple(order)), Times)
-        for candidate, seconds in zip(order, times.seconds, strict=True):
-            self._samples.setdefault(candidate, []).append(seconds)
-
-    def costs(self) -> dict[Candidate, float]:
-        """Seconds of each candidate that ran so far."""
-        return self._first | {
-            candidate: float(np.quantile(samples, _QUANTILE, method="lower"))
-            for candidate, samples in self._samples.items()
-        }
-
-    def measured(self) -> tuple[Measured, ...]:
-        """What is known of each build that was made."""
-        costs = self.costs()
-        return tuple(
-            Measured(
-                build,
-                tuple(
-                    Timing(
-                        rows,
-                        seconds=costs[Candidate(build, rows, build.lanes)],
-                        alone=costs[Candidate(build, rows, 1)],
-                    )
-                    for rows in self._rows[build]
-                ),
-                nbytes,
-            )
-            for build, nbytes in self._nbytes.items()
-        )
-
-
 class _Tuning:
     """The engines that are measured side by side."""
 
     def __init__(
         self,
         artifact: Artifact,
-        frame: int,
+        number: int,
         threads: int,
-        watch: _Watch,
+        watch: Watch,
         children: contextlib.ExitStack,
     ) -> None:
         self._artifact = artifact
         self._threads = threads
         self._watch = watch
         self._children = children
-        self._separable = artifact.manifest.proof.separable
-        self._number = frame
-        self._frame = gear_set(artifact.manifest).frames[frame]
-        self._sizes = candidate_sizes(self._frame.sizes, self._separable)
-        self._engines: dict[str, _Engine] = {}
+        frame = gear_set(artifact.manifest).frames[number]
+        self._number = number
+        self._sizes = candidate_sizes(frame.sizes, artifact.manifest.proof.separable)
+        self._trials: dict[str, Trial] = {}
         self._left_out: list[Dropped] = []
+        self._failures: dict[str, EngineError] = {}  # by engine that was left out
 
-    def build(self, name: str, begin: float, share: float) -> None:
-        """Opens an engine and builds its candidates, which is that share of all building."""
-        self._watch.tell(f"opening {name}", begin * _BUILDING)
-        with self._leaving_out(name):
-            child = self._children.enter_context(
-                Child(self._artifact, name, self._threads, self._number)
-            )
-            fixed = child.opened.fixed_programs
-            builds = candidate_builds(name, fixed, self._sizes, self._threads, self._separable)
-            if not self._frame.has_rows:
-                builds = builds[-1:]  # one shape, one program: open or not is the same
-            engine = self._engines[name] = _Engine(child, builds, self._sizes, self._separable)
-            for number, build in enumerate(builds):
-                done = begin + share * number / len(builds)
-                self._watch.tell(f"building {build}", done * _BUILDING)
-                self._make(engine, build)
+    def build(self, names: Sequence[str]) -> None:
+        """Opens the engines, and builds on them what there is time for."""
+        for number, name in enumerate(names):
+            self._watch.tell(f"opening {name}", _BUILDING * number / len(names))
+            with self._leaving_out(name):
+                trial = Trial(self._artifact, name, self._threads, self._sizes, self._number)
+                self._trials[name] = self._children.enter_context(trial)
+                self._make_pending(trial, _BUILDING * (number + 1) / len(names))
+        for name, trial in list(self._trials.items()):  # what one engine left of its share
+            with self._leaving_out(name):
+                self._make_pending(trial, _BUILDING)
+            trial.dropped |= dict.fromkeys(trial.pending, _NO_TIME)
 
     def play_rounds(self) -> None:
         """Times everything, round after round, until the time is over."""
-        time_left = self._watch.left
         took = 0.0
         for number in itertools.count():
             # A round that would end further beyond the time than it began before it is none.
-            if number >= MIN_ROUNDS and self._watch.left < took / 2:
+            is_late = number > 0 and self._watch.left() < took / 2
+            if is_late or not any(trial.candidates() for trial in self._trials.values()):
                 return
-            passed = 1 - self._watch.left / time_left if time_left > 0 else 1.0
-            done = _BUILDING + (1 - _BUILDING) * min(number / MIN_ROUNDS, passed)
+            done = max(_BUILDING, self._watch.passed) if number else _BUILDING
             self._watch.tell(f"timing, round {number + 1}", done)
             begin = time.perf_counter()
             self._play_round(_MARGINS[min(number, len(_MARGINS) - 1)])
             took = time.perf_counter() - begin
 
-    def table(self, names: Sequence[str], seconds: float) -> CostTable:
+    def table(self, names: Sequence[str]) -> CostTable:
         """What was found. Raises EngineError if that is nothing."""
-        measured = tuple(each for engine in self._engines.values() for each in engine.measured())
+        measured = tuple(each for trial in self._trials.values() for each in trial.measured())
         dropped = self._dropped()
         if not measured:
-            reasons = "; ".join(dict.fromkeys(f"{each.reason}" for each in dropped))
+            reasons = [str(error) for error in self._failures.values()]
+            reasons += [
+                reason for trial in self._trials.values() for reason in trial.dropped.values()
+            ]
             raise EngineError(
-                f"{self._artifact.path.name} could not be measured on {', '.join(names)}: {reasons}"
+                f"{self._artifact.path.name} could not be measured on {', '.join(names)}: "
+                f"{'; '.join(dict.fromkeys(reasons))}"
             )
         host = this_host(names, self._threads)
         installed = {each.name for each in host.engines}
@@ -274,60 +174,65 @@ class _Tuning:
             artifact=self._artifact.identity,
             host=host,
             precision=precisions[measured[0].build.engine],
-            seconds=seconds,
+            seconds=self._watch.elapsed,
             made=timestamp(),
             measured=measured,
             dropped=tuple(each for each in dropped if each.build.engine in installed),
-            engines=tuple(
-                EngineBytes(name, engine.child.opened.nbytes)
-                for name, engine in self._engines.items()
+            engines=tuple(EngineBytes(name, trial.nbytes) for name, trial in self._trials.items()),
+            ended=tuple(
+                name
+                for name, error in self._failures.items()
+                if name in installed and isinstance(error, ProbeEndedError)
             ),
         )
 
     def export(self, build: Build) -> bytes:
         """What makes a build again more quickly; nothing if there is no such thing."""
-        engine = self._engines.get(build.engine)
-        if engine is None:
+        trial = self._trials.get(build.engine)
+        if trial is None:
             return b""
         try:
-            return engine.child.export(Export(build))
+            return trial.export(build)
         except EngineError as error:
             # All is measured by now, and whoever wants the build can make it from the artifact.
             _LOG.warning("nothing can be kept of %s: %s", build, error)
             return b""
 
-    def _make(self, engine: _Engine, build: Build) -> None:
+    def _make_pending(self, trial: Trial, part: float) -> None:
+        """Has builds made until that part of the time is over, and what is needed in any case."""
+        for build in trial.pending:
+            if self._watch.passed < part or trial.is_needed(build):
+                self._watch.tell(f"building {build}", min(part, self._watch.passed))
+                self._make(trial, build, self._watch.left(part) / _ALL_SIZES)
+
+    def _make(self, trial: Trial, build: Build, seconds: float) -> None:
         if unpromising(build, self._costs()):
             # A neighbour may have made it look so: no build is ruled out on one glance.
-            engine.look_again(next_smaller(build, self._costs()))
+            trial.look_again(next_smaller(build, self._costs()))
         reason = unpromising(build, self._costs())
         if reason is None:
-            engine.make(build)
+            trial.make(build, seconds)
         else:
-            engine.dropped[build] = reason
+            trial.dropped[build] = reason
 
     def _play_round(self, margin: float) -> None:
-        costs = self._costs()
-        for name, engine in list(self._engines.items()):
+        given_up = hopeless(self._costs(), margin)
+        for name, trial in list(self._trials.items()):
             with self._leaving_out(name):
-                engine.play(
-                    candidate
-                    for candidate in engine.candidates()
-                    if not hopeless(candidate, costs, margin)
-                )
+                trial.play(each for each in trial.candidates() if each not in given_up)
 
     def _costs(self) -> dict[Candidate, float]:
         return {
             candidate: cost
-            for engine in self._engines.values()
-            for candidate, cost in engine.costs().items()
+            for trial in self._trials.values()
+            for candidate, cost in trial.costs().items()
         }
 
     def _dropped(self) -> list[Dropped]:
         return self._left_out + [
             Dropped(build, reason)
-            for engine in self._engines.values()
-            for build, reason in engine.dropped.items()
+            for trial in self._trials.values()
+            for build, reason in trial.dropped.items()
         ]
 
     @contextlib.contextmanager
@@ -337,7 +242,8 @@ class _Tuning:
             yield
         except EngineError as error:
             _LOG.warning("%s is left out of the measurement: %s", name, error)
-            engine = self._engines.pop(name, None)
-            builds = engine.builds if engine else [Build(name, OPEN)]
-            reasons = engine.dropped if engine else {}
+            self._failures[name] = error
+            trial = self._trials.pop(name, None)
+            builds = trial.builds if trial else (Build(name, OPEN),)
+            reasons = trial.dropped if trial else {}
             self._left_out += [Dropped(build, reasons.get(build, str(error))) for build in builds]

@@ -194,8 +194,12 @@ def _unit(rows: int) -> int:
 
 def _least(sets: Sets, offers: Floats) -> Floats:
     """The quickest offer for each number of rows (one row each) in each set (one column each)."""
-    choice = np.where(sets.T[:, np.newaxis, :], offers[:, :, np.newaxis], np.inf)
-    return np.asarray(choice.min(axis=0))
+    least = np.full((offers.shape[1], len(sets)), np.inf)
+    for build, offer in enumerate(offers):  # one by one: all of all at once take gigabytes
+        timed = np.flatnonzero(np.isfinite(offer))
+        costs = np.where(sets[:, build], offer[timed, np.newaxis], np.inf)
+        least[timed] = np.minimum(least[timed], costs)
+    return least
 
 
 def _in_a_row(costs: Floats, rows: Ints, largest: int) -> Floats:
