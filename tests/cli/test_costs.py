@@ -223,7 +223,7 @@ def test_tune_shows_what_plans_win(measured: list[float | None], capsys: Printed
         "rows plan ms ms/row dynamic batch one gear",
         "1 1 10.0 10.0 20.0 (2.00x) 10.0 (1.00x)",
         "2 2 11.0 5.50 24.0 (2.18x) 24.0 (2.18x)",
-        "3 [2 | 2(1 rows)] 12.0 4.00 - 30.0 (2.50x)",
+        "3 [2 | 2(1 row)] 12.0 4.00 - 30.0 (2.50x)",
         "4 [2 | 2] 12.0 3.00 30.0 (2.50x) 30.0 (2.50x)",
         "5 1 + [2 | 2] 22.0 4.40 - 60.0 (2.73x)",
         "8 [2x2 | 2x2] 24.0 3.00 60.0 (2.50x) 60.0 (2.50x)",

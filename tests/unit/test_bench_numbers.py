@@ -22,12 +22,10 @@ from benchmarks.batch import Cell, Sheet, ratio_of
 from benchmarks.contender import Feeds, Runner
 from benchmarks.host import Bystanders
 from benchmarks.limits import Machine, Work
-from benchmarks.ours import short_plan
 from benchmarks.ratios import best_over_ours, geometric_mean
 from benchmarks.rounds import Board, Times, changing_count, same_count
 from benchmarks.summary import against_ours, summarise
 
-from gearshift.gears.dispatch import Planner
 from gearshift.tensors import Array
 
 
@@ -177,27 +175,6 @@ def test_the_number_of_rows_that_goes_wrong_is_found(tmp_path: Path) -> None:
     assert count == 3
     assert worst > 1
     assert worst_misfit(Runner(run), rows, tmp_path / "right.npz", (1, 2, 4)) == (0.0, 4)
-
-
-@pytest.mark.parametrize(
-    ("costs", "rows", "expected"),
-    [
-        ({1: 1.0, 4: 3.5}, 11, "4x2+1x3"),
-        ({1: 9.0, 4: 10.0}, 11, "4x2+4(3)"),
-        ({1: 1.0, 4: 3.0}, 5, "4+1"),
-        ({1: 1.0}, 0, ""),
-    ],
-)
-def test_short_plans(costs: dict[int, float], rows: int, expected: str) -> None:
-    assert short_plan(Planner(costs).plan(rows)) == expected
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"), [(1, "1"), (4, "[2|2]"), (8, "[2x2|2x2]"), (5, "1+[2|2]")]
-)
-def test_short_plans_with_lanes(rows: int, expected: str) -> None:
-    planner = Planner({1: 1.0, 2: 2.0}, {2: 2.2}, lanes=2)
-    assert short_plan(planner.plan(rows)) == expected
 
 
 def test_blocks_of_a_round() -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from rich.filesize import decimal
 
 from gearshift.cli import screen
-from gearshift.cli.costs import Costs, PlanCost, plan_text
+from gearshift.cli.costs import Costs, PlanCost
 from gearshift.tuning.explain import Explained
 from gearshift.tuning.table import CostTable
 
@@ -150,7 +150,7 @@ def _from_to(program: Explained) -> tuple[str, str, str]:
 
 def _plan(each: PlanCost) -> tuple[str, ...]:
     rows, cost = each.plan.rows, each.plan.cost * 1e3
-    return str(rows), plan_text(each.plan), _number(cost), _number(cost / rows)
+    return str(rows), each.plan.short, _number(cost), _number(cost / rows)
 
 
 def _rivals(each: PlanCost) -> tuple[str, ...]:
