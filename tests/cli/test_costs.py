@@ -106,6 +106,19 @@ def test_inspect_shows_what_is_known(no_measuring: None, capsys: Printed) -> Non
         assert plan.split() in said
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (0.042, "in 10.0 s; others took 4 % of the machine\n"),
+        (0.5, "; others took 50 % of the machine (a busy machine: measure again)\n"),
+    ],
+)
+def test_how_busy_the_machine_was(others: float, said: str, capsys: Printed) -> None:
+    keep_table(by_hand(others=others))
+    assert run("inspect", "null.om", *PAIR) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_inspect_under_another_budget(capsys: Printed) -> None:
     keep_table(by_hand())
     assert run("inspect", "null.om", *PAIR, "--memory-budget", "memory") == 0

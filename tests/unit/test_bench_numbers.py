@@ -16,17 +16,16 @@ import pytest
 # Where examples and benchmarks are.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks import host
 from benchmarks.agreement import TOLERANCE, misfit, worst_misfit
 from benchmarks.batch import Cell, Sheet, ratio_of
 from benchmarks.contender import Feeds, Runner
-from benchmarks.host import Bystanders
 from benchmarks.limits import Machine, Work
 from benchmarks.ratios import best_over_ours, geometric_mean
 from benchmarks.rounds import Board, Times, changing_count, same_count
 from benchmarks.summary import against_ours, summarise
 
 from gearshift.tensors import Array
+from gearshift.tuning.bystanders import Bystanders, own_seconds
 
 
 def times(*samples: float) -> Times:
@@ -191,7 +190,7 @@ def test_bystanders_are_a_share() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not hand on the time of children")
 def test_children_that_ended_are_ours() -> None:
-    before = host._own_seconds()
+    before = own_seconds()
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
-    assert host._own_seconds() - before >= 0.29
+    assert own_seconds() - before >= 0.29

@@ -72,8 +72,12 @@ def print_costs_briefly(costs: Costs) -> None:
 
 
 def measured_line(table: CostTable) -> str:
-    """When it was measured, for how many threads, and how long that took."""
-    return f"{when(table.made)}, {threads(table.host.threads)}, in {table.seconds:.1f} s"
+    """When it was measured, for how many threads, how long that took, and beside whom."""
+    line = f"{when(table.made)}, {threads(table.host.threads)}, in {table.seconds:.1f} s"
+    if table.others is None:
+        return line
+    busy = " (a busy machine: measure again)" if table.is_of_a_busy_machine else ""
+    return f"{line}; others took {100 * table.others:.0f} % of the machine{busy}"
 
 
 def memory_line(costs: Costs) -> str:
