@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import gearshift
@@ -45,22 +44,5 @@ def _tuned(setup: Setup, *, seconds: float) -> Iterator[Runner]:
 def _runner(model: gearshift.Session) -> Runner:
     return Runner(
         run=lambda feeds: list(model.run(feeds).values()),
-        plan=lambda rows: short_plan(model.plan(rows)),
+        plan=lambda rows: model.plan(rows).short,
     )
-
-
-def short_plan(plan: gearshift.Plan) -> str:
-    """``4x2+[2|2(1)]``: gear 4 twice, then gear 2 in two lanes at once, with 1 row in the last."""
-    parts = [_sequence(plan.alone)]
-    if plan.lanes:
-        parts.append(f"[{'|'.join(map(_sequence, plan.lanes))}]")
-    return "+".join(filter(None, parts))
-
-
-def _sequence(pieces: Sequence[gearshift.Piece]) -> str:
-    parts = []
-    for (gear, rows), same in groupby(pieces, key=lambda piece: (piece.gear, piece.rows)):
-        times = len(list(same))
-        filled = "" if rows == gear else f"({rows})"
-        parts.append(f"{gear}{filled}" + (f"x{times}" if times > 1 else ""))
-    return "+".join(parts)

@@ -11,10 +11,10 @@ import numpy as np
 import gearshift
 from benchmarks.contender import Setup
 from benchmarks.contenders import ONNX_RUNTIME
-from benchmarks.host import Bystanders
 from benchmarks.ours import tuner
 from benchmarks.worker import open_workers
 from benchmarks.zoo.catalogue import Model
+from gearshift.tuning.bystanders import Bystanders
 
 GEARS: Final = (1, 2, 4, 8, 16)
 COUNTS: Final = tuple(range(1, 17))

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.host import Bystanders
 from benchmarks.worker import Worker
+from gearshift.tuning.bystanders import Bystanders
 
 Blocks = Callable[[random.Random], list[list[int]]]
 """Makes the blocks of one round: each is a run of calls by one worker, given as row counts."""

@@ -5,6 +5,7 @@ A thread pool would do; its futures take as long as a small network's whole run.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -16,18 +17,19 @@ _Job = tuple[Task, _Outcomes]
 
 
 class Lanes:
-    """A fixed number of lanes. Safe to use from several threads, which then share the lanes."""
+    """A fixed number of lanes. Safe to use from several threads, which then share the lanes.
+
+    A process forked from this one has threads of its own.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        for number in range(1, count):
-            threading.Thread(
-                target=_work, args=(self._jobs,), name=f"gearshift-lane-{number}", daemon=True
-            ).start()
-        # Also if nobody closes it: the threads know the queue, and not this object.
-        self.close = weakref.finalize(self, _end, self._jobs, count - 1)
+        self._lock = threading.Lock()
+        self._start()
+
+    def close(self) -> None:
         """Ends the threads, once what they run has ended."""
+        self._end()
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Returns once every task has come to its end; raises what one of them raised."""
@@ -35,6 +37,8 @@ class Lanes:
             for task in tasks:
                 task()
             return
+        if self._process != os.getpid():
+            self._start_in_fork()
         outcomes: _Outcomes = SimpleQueue()
         for task in tasks[1:]:
             self._jobs.put((task, outcomes))
@@ -46,6 +50,23 @@ class Lanes:
         for error in errors:
             if error is not None:
                 raise error
+
+    def _start(self) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        for number in range(1, self.count):
+            threading.Thread(
+                target=_work, args=(self._jobs,), name=f"gearshift-lane-{number}", daemon=True
+            ).start()
+        # Also if nobody closes it: the threads know the queue, and not this object.
+        self._end = weakref.finalize(self, _end, self._jobs, self.count - 1)
+        self._process = os.getpid()
+
+    def _start_in_fork(self) -> None:
+        """Threads do not come along into a forked process, and the queue may be locked by one."""
+        with self._lock:
+            if self._process != os.getpid():
+                self._end.detach()
+                self._start()
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:

@@ -175,7 +175,7 @@ def axes(draw: st.DrawFn, cropped: bool, padded: bool) -> list[int]:
     numbers = [source, start, size, before, after, size + before + after]
     if draw(st.integers(0, 3)) == 0:
         place = draw(st.integers(0, 5))
-        numbers[place] = draw(st.integers(0, numbers[place] + 1))
+        numbers[place] = draw(st.integers(int(place == 5), numbers[place] + 1))
     if draw(st.integers(0, 3)) == 0:
         numbers[draw(st.sampled_from([0, 2]))] = 0
     return numbers

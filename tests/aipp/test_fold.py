@@ -234,6 +234,18 @@ def test_a_tiny_minimum_is_not_lost_beside_a_mean() -> None:
     np.testing.assert_array_equal(run_in_onnxruntime(program.model, {"x": images})[0], expected)
 
 
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_a_model_of_any_size_behind_a_crop(image_format: ImageFormat) -> None:
+    """The source's sizes are known, and so are all that follow; the model's own are not."""
+    aipp = sample(image_format)
+    channels = plane_count(image_format)
+    program = fold_static(bare((-1, channels, -1, -1)), "x", aipp, "NCHW")
+    images = images_for(aipp, 2)
+    assert program.inputs[0].shape == (-1, *images.shape[1:])
+    expected = expected_of(aipp, images, channels)
+    np.testing.assert_array_equal(run_in_onnxruntime(program.model, {"x": images})[0], expected)
+
+
 def set_of(program: Program) -> GearSet:
     return GearSet("batch", (Gear((1,)), Gear((2,)), Gear((5,))), program.inputs)
 

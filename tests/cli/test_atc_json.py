@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,60 +9,21 @@ from typing import Any
 
 import onnx
 import pytest
-from google.protobuf import json_format
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto
 
 import gearshift
 from artifacts import null_artifact
+from atc_json import EVERYTHING, Json, Printed, convert, fails, inferred
 from gearshift.artifact.pool import WeightPool
 from gearshift.artifact.reader import Artifact
 from gearshift.artifact.writer import write_artifact
 from gearshift.cli import atc
-from gearshift.cli.atc_output import FAILURE, SUCCESS
+from gearshift.cli.atc_output import SUCCESS
 from models import detector, save_text
 
 GEARS = (1, 2, 5)
-Json = dict[str, Any]
-Printed = pytest.CaptureFixture[str]
-
-# Several outputs, inputs left out, attributes of every kind, a node name that is an input's, none
-# at all, values of rank 0, a branch that reads from outside, an operator of ONNX Runtime's.
-EVERYTHING = """
-<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
-everything (float[N, 6] x, bool flag) => (float[N, 6] y, float[A, B, C] h, int64 rank, float z)
-<float[1, 12, 3] w = {WEIGHTS}, float[1, 12, 3] r = {WEIGHTS}, int64[2] parts = {3, 3}>
-{
-  [x] left, right = Split <axis = 1> (x, parts)
-  high = Constant <value = float {0.75}> ()
-  [clip] clipped = Clip (left, , high)
-  axes = Constant <value_ints = [0]> ()
-  [up] sequence = Unsqueeze (right, axes)
-  [lstm] , hidden = LSTM <hidden_size = 3, direction = "forward",
-      activations = ["Sigmoid", "Tanh", "Relu"],
-      activation_alpha = [0.5, 0.25, 0.1]> (sequence, w, r)
-  h = Identity (hidden)
-  [leaky] soft = LeakyRelu <alpha = 0.0123456789> (clipped)
-  joined = Concat <axis = 1> (soft, right)
-  [gelu] g = com.microsoft.Gelu (joined)
-  [choice] chosen = If (flag) <
-    then_branch = yes () => (float[N, 6] a) { a = Neg (g) },
-    else_branch = no () => (float[N, 6] b) { [inner] c = Exp (x) b = Abs (c) }
-  >
-  y = Add (chosen, x)
-  dims = Shape (x)
-  rank = Size (dims)
-  z = ReduceMax <keepdims = 0> (w)
-}
-""".replace("WEIGHTS", ", ".join(["0.1"] * 36))
-
-
-def convert(om: Path, target: Path, *flags: str) -> Json:
-    assert atc.main(["--mode=1", f"--om={om}", f"--json={target}", *flags]) == 0
-    found = json.loads(target.read_text("utf-8"))
-    assert isinstance(found, dict)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -176,23 +136,6 @@ def test_every_node_is_there_with_its_edges_and_attributes(
     ]
 
 
-def inferred(model: onnx.ModelProto, size: int) -> dict[str, list[int]]:
-    """Every shape at that batch size, by ONNX's own inference."""
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    for value in model.graph.input:
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param:
-                dim.dim_value = size
-    for value in model.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
-    shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        if value.type.tensor_type.HasField("shape"):
-            shapes[value.name] = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-    return shapes
-
-
 @pytest.mark.parametrize(("which", "gears"), [("everything", GEARS), ("boxes", (2, 1))])
 def test_every_shape_is_what_onnx_infers(
     which: str, gears: tuple[int, ...], folder: Path, request: pytest.FixtureRequest
@@ -302,14 +245,6 @@ def test_weights_are_left_out(boxes: Path, folder: Path) -> None:
         assert f'"{key}":' not in target.read_text("utf-8")
 
 
-def fails(capsys: Printed, *argv: str) -> str:
-    """What a failing command says after the failure line."""
-    assert atc.main(argv) == 255
-    printed = capsys.readouterr()
-    assert "Traceback" not in printed.err
-    return printed.out.partition(FAILURE + "\n")[2]
-
-
 def test_an_artifact_without_an_onnx_graph_says_so(tmp_path: Path, capsys: Printed) -> None:
     om = null_artifact(tmp_path)
     said = fails(capsys, "--mode=1", f"--om={om}", f"--json={tmp_path / 'n.json'}")
@@ -373,74 +308,6 @@ def test_no_damaged_file_makes_it_raise(data: st.DataObject, boxes: Path, folder
     target.unlink(missing_ok=True)
     for argv in (["--mode=1", f"--json={target}"], ["--mode=6"]):
         assert atc.main([*argv, f"--om={om}"]) == (0 if om.read_bytes() == good else 255)
-
-
-def test_the_json_of_an_onnx_file(boxes: Path, folder: Path) -> None:
-    file = folder / "检测 模型.onnx"
-    found = convert(file, folder / "o.json", "--framework=5")
-    model = onnx.load(str(file))
-    for tensor in model.graph.initializer:
-        tensor.ClearField("raw_data")
-    assert json_format.ParseDict(found, onnx.ModelProto()) == model
-
-
-def test_the_json_of_an_onnx_file_with_shapes(boxes: Path, folder: Path) -> None:
-    file = folder / "检测 模型.onnx"
-    flags = ("--framework=5", "--dump_mode=1", "--input_shape=data:4,3,416,416;img_info:4,4")
-    found = convert(file, folder / "s.json", *flags)
-    shapes = {
-        value["name"]: [
-            dim.get("dim_value") for dim in value["type"]["tensor_type"]["shape"]["dim"]
-        ]
-        for value in (*found["graph"]["input"], *found["graph"]["value_info"])
-    }
-    expected = inferred(onnx.load(str(file)), 4)
-    names = {name for node in found["graph"]["node"] for name in node["output"]}
-    for name in names - {"boxes", "scores"}:
-        assert shapes[name] == expected[name]
-    assert shapes["data"] == [4, 3, 416, 416]
-    open_shapes = convert(file, folder / "s.json", "--framework=5", "--dump_mode=1")
-    dims = open_shapes["graph"]["value_info"][0]["type"]["tensor_type"]["shape"]["dim"]
-    assert dims[0] == {"dim_param": "N"}
-
-
-def test_shapes_for_something_that_is_no_input(boxes: Path, folder: Path, capsys: Printed) -> None:
-    argv = ["--mode=1", f"--om={folder / '检测 模型.onnx'}", f"--json={folder / 'x.json'}"]
-    argv += ["--framework=5", "--dump_mode=1"]
-    assert fails(capsys, *argv, "--input_shape=dota:1,3,416,416").startswith("E10016: ")
-    assert fails(capsys, *argv, "--input_shape=data:1,3,416").startswith("E10001: ")
-    assert not (folder / "x.json").exists()
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), mode=st.sampled_from(["0", "1"]))
-def test_no_onnx_file_makes_it_raise(
-    data: st.DataObject, mode: str, everything: Path, folder: Path
-) -> None:
-    good = bytearray((folder / "everything.onnx").read_bytes())
-    for _ in range(data.draw(st.integers(1, 3))):
-        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
-    om = folder / "hostile.onnx"
-    om.write_bytes(good[: data.draw(st.integers(0, len(good)))] if mode == "0" else good)
-    target = folder / "hostile.json"
-    target.unlink(missing_ok=True)
-    argv = ["--mode=1", "--framework=5", f"--om={om}", f"--json={target}", f"--dump_mode={mode}"]
-    assert atc.main(argv) == (0 if target.exists() else 255)
-    if target.exists():
-        json.loads(target.read_text("utf-8"))
-
-
-def test_a_name_that_is_not_text_is_escaped(tmp_path: Path) -> None:
-    save_text(
-        "agraph (float[N] xxxx) => (float[N] y) { y = Relu (xxxx) }".join(
-            ['<ir_version: 8, opset_import: ["" : 17]> ', ""]
-        ),
-        tmp_path / "m.onnx",
-    )
-    raw = (tmp_path / "m.onnx").read_bytes()
-    (tmp_path / "m.onnx").write_bytes(raw.replace(b"xxxx", b"\xff\xfe\xfd\n"))
-    found = convert(tmp_path / "m.onnx", tmp_path / "m.json", "--framework=5")
-    assert found["graph"]["input"][0]["name"] == "\\377\\376\\375\\n"
 
 
 def test_it_says_what_it_wrote(boxes: Path, tmp_path: Path, capsys: Printed) -> None:

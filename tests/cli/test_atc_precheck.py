@@ -224,6 +224,18 @@ def test_a_batch_size_that_is_baked_in(check: Check) -> None:
     assert causes(check(mixed)) == {"split": ["E19014"]}
 
 
+@pytest.mark.parametrize("mode", ["0", "3"])
+def test_data_that_do_not_fill_their_shape(mode: str, folder: Path, capsys: Printed) -> None:
+    model = onnx.parser.parse_model(f"""{HEAD} g (float[N, 4] x) => (float[N, 4] y)
+      <float[4] w = {{1, 2, 3, 4}}> {{ y = Add (x, w) }}""")
+    argv = ["--model=m.onnx", "--framework=5", "--output=m", f"--mode={mode}", *BATCH]
+    for size, status in ((4, 0), (1, 255), (5, 255)):
+        model.graph.initializer[0].dims[0] = size
+        onnx.save(model, str(folder / "m.onnx"))
+        assert atc.main(argv) == status
+        assert ("\nE16005: " in capsys.readouterr().out) == (status != 0)
+
+
 def test_names_that_are_missing_are_no_doubles(check: Check) -> None:
     text = f"{HEAD} g (float[N, 4] x) => (float[N, 4] y) {{ a = Relu (x) y = Relu (a) }}"
     assert check(text, status=0)["pass"] == 2

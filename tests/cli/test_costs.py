@@ -106,6 +106,19 @@ def test_inspect_shows_what_is_known(no_measuring: None, capsys: Printed) -> Non
         assert plan.split() in said
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (0.042, "in 10.0 s; others took 4 % of the machine\n"),
+        (0.5, "; others took 50 % of the machine (a busy machine: measure again)\n"),
+    ],
+)
+def test_how_busy_the_machine_was(others: float, said: str, capsys: Printed) -> None:
+    keep_table(by_hand(others=others))
+    assert run("inspect", "null.om", *PAIR) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_inspect_under_another_budget(capsys: Printed) -> None:
     keep_table(by_hand())
     assert run("inspect", "null.om", *PAIR, "--memory-budget", "memory") == 0
@@ -223,7 +236,7 @@ def test_tune_shows_what_plans_win(measured: list[float | None], capsys: Printed
         "rows plan ms ms/row dynamic batch one gear",
         "1 1 10.0 10.0 20.0 (2.00x) 10.0 (1.00x)",
         "2 2 11.0 5.50 24.0 (2.18x) 24.0 (2.18x)",
-        "3 [2 | 2(1 rows)] 12.0 4.00 - 30.0 (2.50x)",
+        "3 [2 | 2(1 row)] 12.0 4.00 - 30.0 (2.50x)",
         "4 [2 | 2] 12.0 3.00 30.0 (2.50x) 30.0 (2.50x)",
         "5 1 + [2 | 2] 22.0 4.40 - 60.0 (2.73x)",
         "8 [2x2 | 2x2] 24.0 3.00 60.0 (2.50x) 60.0 (2.50x)",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from artifacts import null_artifact
 from gearshift.artifact.reader import Artifact
-from gearshift.cli.costs import plan_text, rows_to_plan
+from gearshift.cli.costs import rows_to_plan
 from gearshift.gears.dispatch import Piece, Plan
 
 
@@ -48,6 +48,5 @@ def test_a_short_plan_says_all(alone: list[int], lanes: list[list[int]]) -> None
     for lane, gears in enumerate(lanes):
         pieces += [Piece(gear, gear - 1 or 1, lane) for gear in gears]
     plan = Plan(sum(piece.rows for piece in pieces), tuple(pieces), 1.0)
-    full = str(plan) if pieces else ""
-    assert expanded(plan_text(plan)) == expanded(full)
-    assert len(plan_text(plan)) <= len(full)
+    assert expanded(plan.short) == expanded(str(plan))
+    assert len(plan.short) <= len(str(plan))

@@ -16,19 +16,16 @@ import pytest
 # Where examples and benchmarks are.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks import host
 from benchmarks.agreement import TOLERANCE, misfit, worst_misfit
 from benchmarks.batch import Cell, Sheet, ratio_of
 from benchmarks.contender import Feeds, Runner
-from benchmarks.host import Bystanders
 from benchmarks.limits import Machine, Work
-from benchmarks.ours import short_plan
 from benchmarks.ratios import best_over_ours, geometric_mean
 from benchmarks.rounds import Board, Times, changing_count, same_count
 from benchmarks.summary import against_ours, summarise
 
-from gearshift.gears.dispatch import Planner
 from gearshift.tensors import Array
+from gearshift.tuning.bystanders import Bystanders, own_seconds
 
 
 def times(*samples: float) -> Times:
@@ -179,27 +176,6 @@ def test_the_number_of_rows_that_goes_wrong_is_found(tmp_path: Path) -> None:
     assert worst_misfit(Runner(run), rows, tmp_path / "right.npz", (1, 2, 4)) == (0.0, 4)
 
 
-@pytest.mark.parametrize(
-    ("costs", "rows", "expected"),
-    [
-        ({1: 1.0, 4: 3.5}, 11, "4x2+1x3"),
-        ({1: 9.0, 4: 10.0}, 11, "4x2+4(3)"),
-        ({1: 1.0, 4: 3.0}, 5, "4+1"),
-        ({1: 1.0}, 0, ""),
-    ],
-)
-def test_short_plans(costs: dict[int, float], rows: int, expected: str) -> None:
-    assert short_plan(Planner(costs).plan(rows)) == expected
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"), [(1, "1"), (4, "[2|2]"), (8, "[2x2|2x2]"), (5, "1+[2|2]")]
-)
-def test_short_plans_with_lanes(rows: int, expected: str) -> None:
-    planner = Planner({1: 1.0, 2: 2.0}, {2: 2.2}, lanes=2)
-    assert short_plan(planner.plan(rows)) == expected
-
-
 def test_blocks_of_a_round() -> None:
     assert sorted(same_count([1, 4], calls=2)(random.Random(0))) == [[1, 1], [4, 4]]
     (block,) = changing_count([1, 2, 3])(random.Random(0))
@@ -214,7 +190,7 @@ def test_bystanders_are_a_share() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not hand on the time of children")
 def test_children_that_ended_are_ours() -> None:
-    before = host._own_seconds()
+    before = own_seconds()
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
-    assert host._own_seconds() - before >= 0.29
+    assert own_seconds() - before >= 0.29

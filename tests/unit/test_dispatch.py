@@ -84,7 +84,41 @@ def test_a_million_rows_take_no_table_of_a_million() -> None:
 
 def test_a_plan_reads_well() -> None:
     assert str(Planner({4: 1.0}).plan(7)) == "4 + 4(3 rows)"
+    assert str(Planner({4: 1.0}).plan(5)) == "4 + 4(1 row)"
     assert str(Planner({4: 1.0}).plan(0)) == "nothing"
+    assert Planner({4: 1.0}).plan(0).short == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("costs", "rows", "expected"),
+    [
+        ({1: 1.0, 4: 3.5}, 11, "4x2 + 1x3"),
+        ({1: 9.0, 4: 10.0}, 11, "4x2 + 4(3 rows)"),
+        ({1: 1.0, 4: 3.0}, 5, "4 + 1"),
+    ],
+)
+def test_a_plan_in_short(costs: dict[int, float], rows: int, expected: str) -> None:
+    assert Planner(costs).plan(rows).short == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(1, "1"), (4, "[2 | 2]"), (8, "[2x2 | 2x2]"), (5, "1 + [2 | 2]")]
+)
+def test_a_plan_with_lanes_in_short(rows: int, expected: str) -> None:
+    assert Planner({1: 1.0, 2: 2.0}, {2: 2.2}, lanes=2).plan(rows).short == expected
+
+
+def test_what_is_remembered_is_bounded_in_bytes() -> None:
+    planner = Planner({1: 1.0})
+    assert planner.plan(64) is planner.plan(64)
+    for rows in (65, 50_000, 50_001):
+        planner.plan(rows)
+    assert set(planner._plans) == {64}
+    many = Planner({32: 1.0})
+    for rows in range(1, 2049):
+        many.plan(rows)
+    assert 60_000 < sum(len(plan.pieces) for plan in many._plans.values()) <= 1 << 16
+    assert not hasattr(Piece(1, 1), "__dict__")
 
 
 @pytest.mark.parametrize("costs", [{}, {0: 1.0}, {1: 0.0}, {1: -1.0}, {1: float("nan")}])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -67,4 +70,36 @@ def test_callers_share_the_lanes() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     assert counts == [50] * 8
+    lanes.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no process")
+def test_a_forked_process_has_its_own_threads() -> None:
+    lanes = Lanes(3)
+    lanes.run([lambda: None] * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12 warns of what is tested here
+        process = os.fork()
+    if process == 0:  # in the child, where no test may go on
+        done: list[int] = []
+        try:
+            callers = [
+                threading.Thread(target=lanes.run, args=([lambda: done.append(1)] * 3,))
+                for _ in range(4)
+            ]
+            for caller in callers:
+                caller.start()
+            for caller in callers:
+                caller.join(10)
+            lanes.close()
+        finally:
+            os._exit(len(done))
+    deadline = time.monotonic() + 30
+    while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if ended == (0, 0):
+        os.kill(process, 9)
+        os.waitpid(process, 0)
+    assert ended == (process, 12 << 8), "12 tasks ran in the child"
+    lanes.run([lambda: None] * 3)  # and the parent's lanes are as they were
     lanes.close()

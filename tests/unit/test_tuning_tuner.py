@@ -18,6 +18,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, OptionError, TableError
 from gearshift.gears.build import OPEN, Build
 from gearshift.tuning import tuner
+from gearshift.tuning.bystanders import Bystanders
 from gearshift.tuning.cache import find_table, keep_table
 from gearshift.tuning.candidates import candidate_builds, candidate_rows, candidate_sizes
 from gearshift.tuning.child import Child, ProbeEndedError
@@ -395,6 +396,21 @@ def test_an_engine_that_fails_while_it_is_timed_is_left_out(
     )
     with pytest.raises(EngineError, match=r"null\.om could not be measured on null: out of breath"):
         tune(null, engines=["null"], threads=1, seconds=0)
+
+
+@pytest.mark.parametrize(("share", "is_busy"), [(0.05, False), (0.3, True)])
+def test_it_says_how_busy_the_machine_was(
+    null: Artifact,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    share: float,
+    is_busy: bool,
+) -> None:
+    monkeypatch.setattr(Bystanders, "share", lambda self: share)
+    table = tune(null, engines=["null"], threads=1, seconds=1.2)
+    assert table.others == share
+    assert read_table(table_bytes(table)) == table
+    assert ("other programs took 30 % of this machine" in caplog.text) == is_busy
 
 
 def test_no_engine_is_an_error(null: Artifact) -> None:

@@ -207,9 +207,11 @@ def _check_axis(check: _Check, axis: _Axis) -> None:
 
 
 def _check_source(check: _Check, axis: _Axis) -> None:
+    if axis.source == 0 and axis.model < 0:
+        return
     what = f"the source image is {axis.source} pixels {axis.word}"
     spec = FIELDS[f"src_image_size_{axis.letter}"]
-    if not spec.holds(axis.source):
+    if axis.source == 0 or not spec.holds(axis.source):
         check.refuse(f"{what}; allowed: {spec.low:g} to {spec.high:g}")
     if axis.source % axis.step:
         check.refuse(f"{what}; for {check.format} it must be even")

@@ -177,14 +177,13 @@ def _semi_planar(ops: Ops, images: ir.Value, aipp: StaticAipp) -> tuple[ir.Value
 
 def _packed_pairs(ops: Ops, images: ir.Value, aipp: StaticAipp) -> tuple[ir.Value, ir.Value]:
     """The same from YUYV, where luma and chroma take turns."""
-    luma = ops.slice(images, (0,), (1,), (3,))
-    chroma = ops.slice(images, (1,), (2,), (3,))
+    halves = ops("Transpose", images, perm=_TO_NCHW)
+    luma = ops.slice(halves, (0,), (1,), (1,))
+    chroma = ops("Gather", halves, ops.constant(1, np.int64), axis=1)
     if aipp.crop is not None:
-        luma = ops.slice(luma, *_window(aipp.crop), (1, 2))
-        (top, left), (bottom, right) = _chroma_window(aipp)
-        chroma = ops.slice(chroma, (top, left), (bottom, right), (1, 2))
-    pairs = ops("Reshape", chroma, ops.constant((0, 0, -1, 2), np.int64))
-    return ops("Transpose", luma, perm=_TO_NCHW), pairs
+        luma = ops.slice(luma, *_window(aipp.crop), (2, 3))
+        chroma = ops.slice(chroma, *_chroma_window(aipp), (1, 2))
+    return luma, ops("Reshape", chroma, ops.constant((0, 0, -1, 2), np.int64))
 
 
 def _height(ops: Ops, images: ir.Value, aipp: StaticAipp) -> Sequence[int] | ir.Value:
@@ -226,7 +225,8 @@ def _joined(
     chroma = ops.cast(ops("Transpose", pairs, perm=_TO_NCHW), "float32")
     if merged is None:
         chroma = ops.by_channel("Sub", chroma, mix.before[1:], (-1, 1, 1))
-    return ops("Add", _spread(ops, chroma, aipp, mix, constant), values)
+    # Luma first: OpenVINO loops over the two as the first one lies, and chroma's lies badly.
+    return ops("Add", values, _spread(ops, chroma, aipp, mix, constant))
 
 
 def _spread(ops: Ops, chroma: ir.Value, aipp: StaticAipp, mix: Mixing, constant: Array) -> ir.Value:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 from gearshift.artifact.codec import encode
 from gearshift.artifact.reader import Artifact
 from gearshift.errors import OptionError
 from gearshift.gears.build import Measured, Menu, make_menu
-from gearshift.gears.dispatch import Piece, Plan
+from gearshift.gears.dispatch import Plan
 from gearshift.opening import gear_set
 from gearshift.options import Budget
 from gearshift.tuning.choose import Chooser, choose
@@ -112,14 +111,6 @@ def rows_to_plan(artifact: Artifact, asked: Sequence[int] | None) -> tuple[int, 
     return tuple(sorted(set(asked or _spread(max(gears)))))
 
 
-def plan_text(plan: Plan) -> str:
-    """The plan with ``1x8`` for eight pieces of one row in a row."""
-    parts = [_sequence(plan.alone)] if plan.alone else []
-    if plan.lanes:
-        parts.append(f"[{' | '.join(map(_sequence, plan.lanes))}]")
-    return " + ".join(parts)
-
-
 def costs_json(costs: Costs) -> dict[str, object]:
     """Everything, in what JSON has."""
     return {
@@ -168,8 +159,3 @@ def _quickest(measured: Sequence[Measured], rows: Sequence[int]) -> float | None
         (timing.seconds for each in measured for timing in each.timings if timing.rows in rows),
         default=None,
     )
-
-
-def _sequence(pieces: Sequence[Piece]) -> str:
-    runs = [(text, len(list(same))) for text, same in groupby(map(str, pieces))]
-    return " + ".join(text if times == 1 else f"{text}x{times}" for text, times in runs)

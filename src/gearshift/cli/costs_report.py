@@ -9,7 +9,7 @@ from typing import Final
 from rich.filesize import decimal
 
 from gearshift.cli import screen
-from gearshift.cli.costs import Costs, PlanCost, plan_text
+from gearshift.cli.costs import Costs, PlanCost
 from gearshift.tuning.explain import Explained
 from gearshift.tuning.table import CostTable
 
@@ -72,8 +72,12 @@ def print_costs_briefly(costs: Costs) -> None:
 
 
 def measured_line(table: CostTable) -> str:
-    """When it was measured, for how many threads, and how long that took."""
-    return f"{when(table.made)}, {threads(table.host.threads)}, in {table.seconds:.1f} s"
+    """When it was measured, for how many threads, how long that took, and beside whom."""
+    line = f"{when(table.made)}, {threads(table.host.threads)}, in {table.seconds:.1f} s"
+    if table.others is None:
+        return line
+    busy = " (a busy machine: measure again)" if table.is_of_a_busy_machine else ""
+    return f"{line}; others took {100 * table.others:.0f} % of the machine{busy}"
 
 
 def memory_line(costs: Costs) -> str:
@@ -150,7 +154,7 @@ def _from_to(program: Explained) -> tuple[str, str, str]:
 
 def _plan(each: PlanCost) -> tuple[str, ...]:
     rows, cost = each.plan.rows, each.plan.cost * 1e3
-    return str(rows), plan_text(each.plan), _number(cost), _number(cost / rows)
+    return str(rows), each.plan.short, _number(cost), _number(cost / rows)
 
 
 def _rivals(each: PlanCost) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from gearshift.dump.summary import FRAMEWORK, Summary, summarize
 from gearshift.dump.values import Json
 from gearshift.errors import CorruptArtifactError, OptionError, UnsupportedModelError
 from gearshift.frontend.external import external_tensors
-from gearshift.frontend.message import not_text
+from gearshift.frontend.message import not_text, overfull
 from gearshift.gears.gear import GearSet
 from gearshift.opening import gear_set
 from gearshift.tensors import MBATCH_INPUT, Shape, TensorSpec, dtype_named
@@ -69,15 +69,7 @@ def _model_of(artifact: Artifact) -> ir.Model:
             f"{str(artifact.path)!r} was compiled for {', '.join(parts)} alone and holds no ONNX "
             "graph, which is where the ops come from. Compile it again without naming an engine."
         )
-    message = onnx.ModelProto()
-    try:
-        message.ParseFromString(artifact.topology(parts[_HOLDS_ONNX]))
-        if (name := not_text(message)) is not None:
-            raise CorruptArtifactError(f"its ONNX graph holds {name!r}, which is no text")
-        onnx.checker.check_model(_without_pool(message))
-        model = ir.from_proto(message)
-    except _FAULTS as error:
-        raise CorruptArtifactError(f"its ONNX graph cannot be parsed: {error}") from error
+    model = _parse(artifact.topology(parts[_HOLDS_ONNX]))
     _check_inputs(artifact.manifest, model)
     for record in artifact.manifest.constants:
         value = model.graph.initializers.get(record.name)
@@ -92,6 +84,18 @@ def _model_of(artifact: Artifact) -> ir.Model:
             f"tensor {tensor.name!r} of its ONNX graph lies in another file, {tensor.location!r}"
         )
     return model
+
+
+def _parse(data: bytes) -> ir.Model:
+    message = onnx.ModelProto()
+    try:
+        message.ParseFromString(data)
+        onnx.checker.check_model(_without_pool(message))
+        if (wrong := not_text(message) or overfull(message)) is not None:
+            raise CorruptArtifactError(f"its ONNX graph holds {wrong!r}, which makes no sense")
+        return ir.from_proto(message)
+    except _FAULTS as error:
+        raise CorruptArtifactError(f"its ONNX graph cannot be parsed: {error}") from error
 
 
 def _without_pool(message: onnx.ModelProto) -> onnx.ModelProto:
@@ -110,10 +114,12 @@ def _without_pool(message: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _check_inputs(manifest: Manifest, model: ir.Model) -> None:
-    fed = [value.name for value in model.graph.inputs if value.const_value is None]
     told = [record.name for record in manifest.inputs]
-    if fed != told:
-        raise CorruptArtifactError(f"its ONNX graph has the inputs {fed}, where it claims {told}")
+    for value in model.graph.inputs:
+        if value.name not in told and value.const_value is None:
+            raise CorruptArtifactError(
+                f"its ONNX graph has an input {value.name!r}, where it claims to have {told}"
+            )
 
 
 def _facts(model: ir.Model, gears: GearSet) -> list[Facts]:

@@ -33,6 +33,8 @@ class Known:
 
 def known_at_all(facts: list[Facts]) -> dict[str, Known]:
     """Every value that is there at each gear, with what the gears have in common."""
+    if not facts:
+        return {}
     first, *others = facts
     return {
         name: Known(fact.dtype, merged([fact.shape, *(at[name].shape for at in others)]))

@@ -48,7 +48,7 @@ def summarize(artifact: Artifact) -> Summary:
         command=options.get("command", ""),
         producer=artifact.manifest.producer,
         soc_version=options.get("soc_version", THIS_COMPUTER),
-        memory_bytes=max(gear.predicted_bytes for gear in artifact.manifest.gears),
+        memory_bytes=max((gear.predicted_bytes for gear in artifact.manifest.gears), default=0),
         weight_bytes=raw[WEIGHTS],
         modeldef_bytes=artifact.header.directory_bytes + sum(sizes.values()),
         weight_data_bytes=weights,

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 
 from gearshift.errors import ModelError, UnsupportedModelError
 from gearshift.frontend.external import check_external, external_tensors
+from gearshift.frontend.message import overfull
 from gearshift.program import Program, Source
 from gearshift.tensors import DTYPE_NAMES, MBATCH_INPUT, Shape, TensorSpec, dtype_of_onnx
 
@@ -31,7 +32,7 @@ def load_program(path: Path) -> Program:
     _check_path(path)
     proto = _read(path)
     _check_opset(path, proto)
-    _check_valid(path)
+    _check_valid(path, proto)
     try:
         model = ir.load(path)
     except ir.serde.SerdeError as error:
@@ -98,7 +99,7 @@ def _read(path: Path) -> onnx.ModelProto:
     return proto
 
 
-def _check_valid(path: Path) -> None:
+def _check_valid(path: Path, proto: onnx.ModelProto) -> None:
     try:
         onnx.checker.check_model(str(path))
     except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
@@ -110,6 +111,12 @@ def _check_valid(path: Path) -> None:
             f"model {str(path)!r} is not valid ONNX: {what} Export it again, or repair it first.",
             code="E16005",
         ) from error
+    if (name := overfull(proto)) is not None:
+        raise ModelError(
+            f"model {str(path)!r} is not valid ONNX: tensor {name!r} holds more data than its "
+            "shape has room for. Export it again, or repair it first.",
+            code="E16005",
+        )
 
 
 def _check_opset(path: Path, proto: onnx.ModelProto) -> None:

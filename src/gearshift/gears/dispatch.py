@@ -17,16 +17,18 @@ executions of one program measured quicker than two programs, and costs are of t
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 
 from gearshift.errors import InternalError
 
-_REMEMBERED = 4096  # plans; traffic has few distinct sizes, and a plan is small
+_REMEMBERED = 1 << 16  # pieces of all plans together; traffic has few distinct sizes
+_SMALL = 64  # pieces; planning is little beside running more than these
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """One run of one gear.
 
@@ -41,7 +43,9 @@ class Piece:
     lane: int | None = None
 
     def __str__(self) -> str:
-        return str(self.gear) if self.rows == self.gear else f"{self.gear}({self.rows} rows)"
+        if self.rows == self.gear:
+            return str(self.gear)
+        return f"{self.gear}({self.rows} row{'s' * (self.rows != 1)})"
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,14 @@ class Plan:
             tuple(piece for piece in self.pieces if piece.lane == lane) for lane in range(count)
         )
 
+    @property
+    def short(self) -> str:
+        """The same as its text, with ``1x8`` for eight pieces of one row in a row."""
+        parts = [_run_lengths(self.alone)] if self.alone else []
+        if self.lanes:
+            parts.append(f"[{' | '.join(map(_run_lengths, self.lanes))}]")
+        return " + ".join(parts) or "nothing"
+
     def __str__(self) -> str:
         parts = [str(piece) for piece in self.alone]
         if self.lanes:
@@ -118,6 +130,7 @@ class Planner:
         if self._side is not None:
             self._weigh_lanes(self._side)
         self._plans: dict[int, Plan] = {}
+        self._remembered = 0  # pieces; threads may count one too few, which does no harm
 
     @property
     def costs(self) -> Mapping[int, float]:
@@ -132,8 +145,10 @@ class Planner:
         if rows < 0:
             raise InternalError(f"cannot plan {rows} rows")
         plan = self._plan(rows)
-        if len(self._plans) < _REMEMBERED:
+        count = len(plan.pieces)
+        if count <= _SMALL and self._remembered + count <= _REMEMBERED:
             self._plans[rows] = plan
+            self._remembered += count
         return plan
 
     def _weigh_lanes(self, side: _Sequences) -> None:
@@ -225,6 +240,11 @@ class _Sequences:
                 )
                 self._best.append((cost, count))
                 self._choice.append(-choice)
+
+
+def _run_lengths(pieces: Sequence[Piece]) -> str:
+    runs = [(text, len(list(same))) for text, same in groupby(map(str, pieces))]
+    return " + ".join(text if times == 1 else f"{text}x{times}" for text, times in runs)
 
 
 def _pieces(gears: list[int], rows: int, lane: int | None) -> list[Piece]:

@@ -28,6 +28,7 @@ _MAX_BYTES: Final = 1 << 46
 _MAX_BUILDS: Final = 4096
 _MAX_FRAMES: Final = 1024
 _MAX_TIMINGS: Final = 1024
+_BUSY: Final = 0.1
 _IDENTITY: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -96,6 +97,7 @@ class CostTable:
         frame: which of the artifact's frames it is of.
         ended: engines that are left out because their process ended twice, which may have had a
             cause that is over soon: such a table is for now, and not kept.
+        others: share of all CPUs that other programs took meanwhile, 0 to 1; None if unknown.
     """
 
     version: int
@@ -109,6 +111,12 @@ class CostTable:
     engines: tuple[EngineBytes, ...]
     frame: int = field(default=0, metadata={LEFT_OUT: True})
     ended: tuple[str, ...] = ()
+    others: float | None = None
+
+    @property
+    def is_of_a_busy_machine(self) -> bool:
+        """Whether others took so much of the machine that what was measured says little."""
+        return self.others is not None and self.others > _BUSY
 
     @property
     def why_not_kept(self) -> str:
@@ -187,6 +195,8 @@ def check_table(table: CostTable) -> None:
     _check_host(table.host)
     known = {each.name for each in table.host.engines}
     _check_engines(table.engines, known)
+    if table.others is not None and not 0 <= table.others <= 1:
+        _refuse("others", table.others, "0 to 1")
     if not known.issuperset(table.ended):
         _refuse("ended", list(table.ended), "engines of its host")
     if not 1 <= len(table.measured) <= _MAX_BUILDS:

@@ -12,12 +12,14 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, OptionError
 from gearshift.gears.build import OPEN, Build
 from gearshift.opening import gear_set
+from gearshift.tuning.bystanders import Bystanders
 from gearshift.tuning.candidates import candidate_sizes
 from gearshift.tuning.child import ProbeEndedError
 from gearshift.tuning.messages import Candidate
@@ -45,6 +47,8 @@ _BUILDING: Final = 0.5
 """Share of the time that goes into building; and of the way that it is, for those who watch."""
 _ALL_SIZES: Final = 3
 """An open build may take this part of what is left for building to be tried at every size."""
+_TELLING: Final = 1.0
+"""Seconds. In less, the system counts too coarsely to tell what others took."""
 _NO_TIME: Final = "no time was left to build it"
 
 _LOG = logging.getLogger("gearshift")
@@ -86,13 +90,13 @@ def tune(
     """
     if not engines:
         raise OptionError("no engine is named to measure on; name one or more.")
-    watch = Watch(seconds, on_progress)
+    watch, others = Watch(seconds, on_progress), Bystanders()
     with contextlib.ExitStack() as children:
         tuning = _Tuning(artifact, frame, threads, watch, children)
         names = tuple(dict.fromkeys(engines))
         tuning.build(names)
         tuning.play_rounds()
-        table = tuning.table(names)
+        table = replace(tuning.table(names), others=others.share())
         if wanted is not None and keep_blob is not None:
             for build in wanted(table):
                 watch.tell(f"keeping {build}", 1.0)
@@ -100,6 +104,13 @@ def tune(
                 if data:
                     keep_blob(table, build, data)
     watch.tell("measured", 1.0)
+    if table.seconds >= _TELLING and table.is_of_a_busy_machine:
+        _LOG.warning(
+            "other programs took %.0f %% of this machine while %s was measured, so that plans may "
+            "be bad ones; measure again when it is quiet: gearshift tune",
+            100 * (table.others or 0.0),
+            artifact.path.name,
+        )
     return table
 
 
