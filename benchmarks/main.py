@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +27,10 @@ from benchmarks.screen import OnProgress, steps
 from benchmarks.starting import StartError, Starts, run_starts
 from benchmarks.worker import WorkerError
 from benchmarks.zoo.catalogue import NAMES, Model, ZooError, catalogue
+from gearshift.tuning.seconds import read_seconds
 
 PARTS: Final = ("batch", "starts")
+_MOST: Final = 1024
 _REFUSALS: Final = (
     *(DemoError, ZooError, WorkerError, StartError, DisagreementError),
     gearshift.GearshiftError,
@@ -40,6 +42,7 @@ class Options:
     """What the command line asked for.
 
     Attributes:
+        words: the same as it was written.
         models: names of the models.
         contenders: names of those who are timed in batches.
         parts: which of `PARTS`.
@@ -50,6 +53,7 @@ class Options:
         folder: where models, records and pictures go.
     """
 
+    words: tuple[str, ...]
     models: tuple[str, ...]
     contenders: tuple[str, ...]
     parts: tuple[str, ...]
@@ -58,6 +62,11 @@ class Options:
     repetitions: int
     threads: int
     folder: Path
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What figures depend on, for the record."""
+        return {**asdict(self), "folder": str(self.folder)}
 
     @property
     def timed(self) -> tuple[Contender, ...]:
@@ -75,6 +84,7 @@ class Run:
         self._starts: list[Starts] = []
         threads, described = options.threads, host.describe()
         self._record = record.about((*options.timed, *STARTED), threads, described)
+        self._record["settings"] = options.settings
         self._record["models"] = {}
 
     def play(self) -> None:
@@ -110,6 +120,11 @@ class Run:
             self._starts += starts
             tables.print_starts(self._console, starts)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was finished."""
+        return not self._sheets and not self._starts
+
     def conclude(self) -> None:
         """Prints what it all comes to; writes the record and the pictures."""
         folder = self._options.folder
@@ -143,7 +158,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = 130
     except _REFUSALS as error:
         print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
+        status = 1
+        if run.is_empty:
+            return status
+        console.print("what was finished before that:")
     run.conclude()
     return status
 
@@ -153,18 +171,20 @@ def _parse(arguments: Sequence[str] | None) -> Options:
         prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0]
     )
     add = parser.add_argument
-    add("--quick", action="store_true", help="cls and det, shorter: about 2 minutes")
+    add("--quick", action="store_true", help="cls and det, shorter: about 3 minutes")
     _add_names(add, "--models", NAMES, "which models")
     _add_names(add, "--contenders", tuple(each.name for each in TIMED), "who is timed in batches")
     _add_names(add, "--parts", PARTS, "which parts")
-    add("--seconds", type=float, help="per model and protocol (15; quick 8)")
-    add("--tune-seconds", type=float, help="gearshift's measuring, per model (20; quick 5)")
-    add("--repetitions", type=int, help="timed starts of each contender (5; quick 2)")
-    add("--threads", type=int, default=host.usable_cores(), help="of one run (%(default)s)")
+    add("--seconds", type=_seconds, help="per model and protocol (15; quick 8)")
+    add("--tune-seconds", type=_seconds, help="gearshift's measuring, per model (20; quick 5)")
+    add("--repetitions", type=_count, help="timed starts of each contender (5; quick 2)")
+    add("--threads", type=_count, default=host.usable_cores(), help="of one run (%(default)s)")
     add("--folder", type=Path, default=Path("build", "bench"), help="for its files (%(default)s)")
     given = parser.parse_args(arguments)
+    words = tuple(sys.argv[1:] if arguments is None else arguments)
     seconds, tune_seconds, repetitions = (8.0, 5.0, 2) if given.quick else (15.0, 20.0, 5)
     return Options(
+        words=words,
         models=given.models or (("cls", "det") if given.quick else NAMES),
         contenders=given.contenders or tuple(each.name for each in TIMED),
         parts=given.parts or PARTS,
@@ -185,6 +205,19 @@ def _add_names(add: Callable[..., Any], flag: str, known: tuple[str, ...], what:
         return given
 
     add(flag, type=names, metavar="NAME,...", help=f"{what}, of {', '.join(known)}")
+
+
+def _seconds(text: str) -> float:
+    seconds = read_seconds(text)
+    if seconds is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 2.5")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= _MOST):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {_MOST}")
+    return int(text)
 
 
 def _or(given: float | None, default: float) -> Any:

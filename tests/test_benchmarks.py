@@ -7,10 +7,12 @@ import io
 import json
 import math
 import os
+import re
 import signal
 import statistics
 import subprocess
 import sys
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,16 +26,17 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where examples and benchmarks are
 
+from benchmarks import main as bench
 from benchmarks import peers, record
 from benchmarks.batch import DisagreementError, check_agreement
 from benchmarks.contender import Contender, Feeds, Runner, Setup
 from benchmarks.contenders import ONNX_RUNTIME, OPENVINO
-from benchmarks.limits import work_of
+from benchmarks.limits import Machine, work_of
 from benchmarks.main import main
 from benchmarks.prepare import COUNTS, Ready
 from benchmarks.rounds import changing_count, measure, same_count
 from benchmarks.screen import steps
-from benchmarks.starting import StartError, run_starts
+from benchmarks.starting import StartError, Starts, run_starts
 from benchmarks.worker import WorkerError, open_workers
 from benchmarks.zoo.catalogue import Model, draw_images
 
@@ -235,6 +238,67 @@ def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--models", "cls,vgg"])
     assert "'vgg' is none of cls, rec" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--repetitions", "0"),
+        ("--repetitions", "two"),
+        ("--threads", "0"),
+        ("--threads", "9" * 5000),
+        ("--seconds", "nan"),
+        ("--seconds=-1",),
+        ("--tune-seconds", "inf"),
+    ],
+    ids=lambda words: " ".join(words)[:24],
+)
+def test_numbers_that_mean_nothing_are_refused(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert re.search("is no (whole )?number", capsys.readouterr().err)
+
+
+def test_a_refusal_loses_nothing_that_was_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GEARSHIFT_CACHE_DIR", "elsewhere")  # restored, whatever the run sets
+    finished: list[str] = []
+
+    def starts(ready: Ready, *_: object) -> list[Starts]:
+        if finished:
+            raise StartError("the second model does not start")
+        finished.append(ready.model.name)
+        return [Starts(ready.model.name, "gearshift", (), (), None)]
+
+    models = [types.SimpleNamespace(name=name) for name in ("one", "two")]
+    monkeypatch.setattr(bench, "measure_machine", lambda *_: Machine(1e9, 1e9))
+    monkeypatch.setattr(bench, "catalogue", lambda *_: models)
+    monkeypatch.setattr(bench, "work_of", lambda _: None)
+    monkeypatch.setattr(bench, "prepare", lambda model, *_: Ready(model, None, tmp_path))
+    monkeypatch.setattr(bench.record, "of_model", lambda *_: {})
+    monkeypatch.setattr(bench.record, "of_machine", lambda *_: {})
+    monkeypatch.setattr(bench.tables, "print_header", lambda *_: None)
+    monkeypatch.setattr(bench.tables, "print_starts", lambda *_: None)
+    monkeypatch.setattr(bench.plots, "can_draw", lambda: False)
+    monkeypatch.setattr(bench, "run_starts", starts)
+    words = ("--parts", "starts", "--tune-seconds", ".5", "--folder", str(tmp_path))
+    assert main(words) == 1
+    shown = capsys.readouterr()
+    assert "the second model does not start" in shown.err
+    assert "what was finished before that" in shown.out
+    (path,) = tmp_path.glob("bench-*.json")
+    found = json.loads(path.read_text())
+    assert [each["model"] for each in found["starts"]] == ["one"]
+    settings = found["settings"]
+    assert settings["words"] == list(words)
+    assert (settings["seconds"], settings["tune_seconds"], settings["repetitions"]) == (15, 0.5, 5)
+    path.unlink()
+    assert main(words) == 1  # now the first model is refused
+    assert not list(tmp_path.glob("bench-*.json"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to send")
