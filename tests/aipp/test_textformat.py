@@ -229,6 +229,23 @@ def test_any_bytes_are_text_or_refused(data: bytes) -> None:
         ours(textformat.decode(data))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["f_int32: 1 // note", "f_int32: 1 /* note */", "f_int32: [1; 2]", "f_int32: [1, 2,]",
+     "f_int32: [1 2]", "f_int32: [, 1]", "f_int32: 1 ,; f_int32: 2", "; f_int32: 1",
+     "f_bool: TRUE", "f_bool: yes", "f_bool: -0", "f_bool: 2", "f_bool: 1.0", "f_bool: 'true'",
+     "f_Colour: RED", "f_Colour: 'red'", "f_Colour: 1.0", "f_string: red", "f_string: 5",
+     "f_int32: 1.0", "f_int32: 1e3", "f_int32: 1f", "f_int32: --5", "f_int32: 0x", "f_int32: 0xg",
+     "f_uint32: -1", "f_double: 0x10", "f_double: 010", "f_double: 1e", "f_double: 1.2.3",
+     "f_double: 1.5d", "f_double: e5", "f_double: infinit", "f_Any { f_int32: 1 >", "f_Any: 1",
+     "f_Any { f_int32: 1", "}", "f_int32 1", "f_int32", "f_int32:", "1: 1", "[f_int32]: 1",
+     "f_int32 { }", "f_string: 'a\" 'b\"", "f_string: 'a", "f_Int32: 1"],
+)  # fmt: skip
+def test_refused_by_protobuf_and_by_us(text: str) -> None:
+    assert theirs(text) is None
+    assert ours(text) is None
+
+
 # --- where the C++ reader differs from the Python one, by hand ---------------------------------
 
 
