@@ -185,8 +185,11 @@ def _shapes_of_gears(program: Program, options: CompileOptions) -> Iterator[dict
 
     Whether the gears make a good list is for the compile to say.
     """
-    names = [spec.name for spec in program.inputs]
-    shapes = [spec.shape for spec in program.inputs]
+    # Values are dealt in the order in which the user listed the inputs.
+    listed = {name: place for place, name in enumerate(options.input_shape)}
+    specs = sorted(program.inputs, key=lambda spec: listed.get(spec.name, len(listed)))
+    names = [spec.name for spec in specs]
+    shapes = [spec.shape for spec in specs]
     gears: tuple[tuple[int, ...], ...] = options.dynamic_image_size or options.dynamic_dims
     if options.dynamic_batch_size:
         if errors := check_batch_inputs(zip(names, shapes, strict=True)):

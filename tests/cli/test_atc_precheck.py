@@ -185,6 +185,18 @@ def test_faults_that_only_some_gears_show(check: Check) -> None:
     assert "'x' [3, 4]" in cause["message"]
 
 
+def test_values_go_to_inputs_in_the_order_listed(check: Check) -> None:
+    text = f"""{HEAD} g (float[2, A] x, float[B, C] w) => (float[D, E] y) {{
+      [product] y = MatMul (x, w)
+    }}"""
+    flags = ("--dynamic_dims=3,4,3;5,6,5", "--input_format=ND")
+    # w: 3,4 and x: 2,3 fit; x: 2,3 first, then w: 4,3, would not.
+    report = check(text, "--input_shape=w:-1,-1;x:2,-1", *flags, status=0)
+    assert report["result"] == "success"
+    report = check(text, "--input_shape=x:2,-1;w:-1,-1", *flags)
+    assert causes(report) == {"product": ["E19014"]}
+
+
 def test_a_file_that_is_not_valid_is_judged_node_by_node(check: Check) -> None:
     report = check(f"""{HEAD} g (float[N, 4] x) => (float[N, 4] y) {{
       [fine] a = Relu (x)
