@@ -102,8 +102,20 @@ def test_damage_is_shown(cache: Path, capsys: Printed) -> None:
     os.utime(left, (0, 0))
     assert main(["cache"]) == 0
     text = capsys.readouterr().out
-    assert "b7b7b7b7b7b7  no table, or a damaged one" in text
-    assert "-             no table, or a damaged one" in text
+    assert "b7b7b7b7b7b7  its table is damaged" in text
+    assert "-             no table" in text
     assert main(["cache", "--json"]) == 0
     tables = [each["host"] for each in json.loads(capsys.readouterr().out)["kept"]]
     assert [host is None for host in tables].count(True) == 2
+
+
+def test_a_table_of_another_version_is_called_that(cache: Path, capsys: Printed) -> None:
+    fill()
+    (later,) = cache.glob("b7*.costs")
+    later.write_bytes(b'{"version": 7, "found": []}')
+    assert main(["cache"]) == 0
+    text = capsys.readouterr().out
+    assert "b7b7b7b7b7b7  its table is of version 7, for another gearshift" in text
+    assert main(["cache", "--json"]) == 0
+    problems = [each["problem"] for each in json.loads(capsys.readouterr().out)["kept"]]
+    assert sorted(problems) == ["", "its table is of version 7, for another gearshift"]

@@ -323,10 +323,28 @@ def test_a_budget_that_allows_nothing_loses_no_measurement(
         return table
 
     monkeypatch.setattr("gearshift.strategy.tune", measured)
-    assert run("tune", "null.om", *PAIR, "--memory-budget", "1kB") == 1
-    assert "takes 15000000 bytes" in capsys.readouterr().err
+    assert run("tune", "null.om", *PAIR, "--memory-budget", "1kB", "--embed") == 1
+    said = capsys.readouterr().err
+    assert "takes 15000000 bytes" in said
+    assert "What was measured is kept: " in said
+    assert said.endswith(", in null.om.\n")
+    with Artifact.open("null.om") as artifact:
+        assert embedded_tables(artifact) == (by_hand(),)
     assert run("inspect", "null.om", *PAIR) == 0
     assert "costs      measured 2026-11-22" in capsys.readouterr().out
+
+
+def test_a_mistake_before_measuring_claims_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    keep_table(by_hand())
+    monkeypatch.setenv("GEARSHIFT_TUNE_SECONDS", "soon")
+    assert run("tune", "null.om", *PAIR, "--embed") == 1
+    said = capsys.readouterr().err
+    assert "GEARSHIFT_TUNE_SECONDS" in said
+    assert "is kept" not in said
+    with Artifact.open("null.om") as artifact:
+        assert not embedded_tables(artifact)
 
 
 def test_rows_that_are_not_independent(

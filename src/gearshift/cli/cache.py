@@ -20,7 +20,7 @@ from gearshift.cli.costs_report import host_line
 from gearshift.cli.report import print_facts
 from gearshift.errors import TableError
 from gearshift.tuning.cache import cache_files, cache_folder, cache_limit, clear_cache
-from gearshift.tuning.table import CostTable, read_table
+from gearshift.tuning.table import TABLE_VERSION, CostTable, read_table, version_of
 
 _IDENTITY: Final = 12
 """Digits of an identity that tell artifacts apart well enough for people."""
@@ -32,7 +32,8 @@ class Kept:
 
     Attributes:
         identity: the artifact's, shortened; empty for what a process that was ended left behind.
-        table: None if it is missing or damaged.
+        table: None if it cannot be read.
+        problem: why it cannot be; "" if it can.
         files: how many there are.
         nbytes: what they take.
         used: when one of them was last needed, ISO date and time, UTC.
@@ -40,6 +41,7 @@ class Kept:
 
     identity: str
     table: CostTable | None
+    problem: str
     files: int
     nbytes: int
     used: str
@@ -74,27 +76,37 @@ def list_kept(files: Iterable[tuple[Path, os.stat_result]]) -> list[Kept]:
     groups: dict[str, list[tuple[Path, os.stat_result]]] = defaultdict(list)
     for path, status in files:
         groups[path.name.partition(".")[0]].append((path, status))
-    kept = [
-        Kept(
-            identity=name[:_IDENTITY],
-            table=_read_table([path for path, _ in group]),
-            files=len(group),
-            nbytes=sum(status.st_size for _, status in group),
-            used=_iso(max(status.st_mtime for _, status in group)),
+    kept = []
+    for name, group in groups.items():
+        table, problem = _read_table([path for path, _ in group])
+        kept.append(
+            Kept(
+                identity=name[:_IDENTITY],
+                table=table,
+                problem=problem,
+                files=len(group),
+                nbytes=sum(status.st_size for _, status in group),
+                used=_iso(max(status.st_mtime for _, status in group)),
+            )
         )
-        for name, group in groups.items()
-    ]
     return sorted(kept, key=lambda each: each.used, reverse=True)
 
 
-def _read_table(paths: Iterable[Path]) -> CostTable | None:
+def _read_table(paths: Iterable[Path]) -> tuple[CostTable | None, str]:
+    """The table among the files; if there is none that can be read, why."""
     for path in paths:
         if path.suffix == ".costs":
             try:
-                return read_table(path.read_bytes())
-            except (OSError, TableError):
-                return None  # a session will say why; here it is a line that says "damaged"
-    return None
+                data = path.read_bytes()
+                return read_table(data), ""
+            except OSError as error:
+                return None, f"its table cannot be read ({error.strerror})"
+            except TableError:
+                version = version_of(data)
+                if version in (None, TABLE_VERSION):
+                    return None, "its table is damaged"
+                return None, f"its table is of version {version}, for another gearshift"
+    return None, "no table"
 
 
 def _iso(seconds: float) -> str:
@@ -106,6 +118,7 @@ def _kept_json(kept: Kept) -> dict[str, object]:
         "identity": kept.table.artifact if kept.table else kept.identity,
         "host": encode(kept.table.host) if kept.table else None,
         "made": kept.table.made if kept.table else None,
+        "problem": kept.problem,
         "files": kept.files,
         "bytes": kept.nbytes,
         "used": kept.used,
@@ -125,7 +138,7 @@ def _print_cache(folder: Path, kept: list[Kept]) -> None:
     rows = [
         (
             each.identity or "-",
-            host_line(each.table) if each.table else "no table, or a damaged one",
+            host_line(each.table) if each.table else each.problem,
             each.table.made[:10] if each.table else "-",
             str(each.files),
             decimal(each.nbytes),

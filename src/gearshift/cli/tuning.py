@@ -40,9 +40,7 @@ def tune(arguments: argparse.Namespace) -> None:
         rows = rows_to_plan(artifact, arguments.rows)
         if arguments.embed:
             _check_writable(arguments.model)
-        with share_printer() as on_progress:
-            table = measure(artifact, 0, options, arguments.seconds, on_progress).table
-        assert table is not None, "what was measured has a table"
+        table = _measure(artifact, options, arguments)
         costs = view_costs(artifact, table, options.memory_budget, rows)
     is_embedded = arguments.embed and not table.why_not_kept
     if is_embedded:
@@ -142,6 +140,27 @@ def _where_kept(table: CostTable) -> Path | None:
     """The table's file in the cache; None if it could not be written."""
     is_kept = find_table(table.artifact, table.host) == table
     return table_path(table.artifact, table.host) if is_kept else None
+
+
+def _measure(
+    artifact: Artifact, options: SessionOptions, arguments: argparse.Namespace
+) -> CostTable:
+    """Measures. If the budget then allows nothing, what was measured is kept all the same."""
+    before = known_table(artifact, options)
+    try:
+        with share_printer() as on_progress:
+            table = measure(artifact, 0, options, arguments.seconds, on_progress).table
+    except OptionError as error:
+        table = known_table(artifact, options)
+        if table is None or table == before:
+            raise
+        places = [str(_where_kept(table))]
+        if arguments.embed:
+            embed_table(arguments.model, table)
+            places.append(f"in {arguments.model}")
+        raise OptionError(f"{error} What was measured is kept: {', '.join(places)}.") from None
+    assert table is not None, "what was measured has a table"
+    return table
 
 
 def _why_not_kept(table: CostTable) -> str:

@@ -168,6 +168,17 @@ def read_table(data: bytes) -> CostTable:
     return decode_table(parsed)
 
 
+def version_of(data: bytes) -> int | None:
+    """The version that a table says it has, whatever else there is; None if it says none."""
+    try:
+        match loads(data, "the table"):
+            case {"version": int(version)}:
+                return version
+    except CorruptArtifactError:
+        pass
+    return None
+
+
 def decode_table(data: object) -> CostTable:
     """The table of parsed JSON. Raises TableError, which names the key and the rule."""
     try:
