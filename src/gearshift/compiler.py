@@ -14,11 +14,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gearshift import recording
 from gearshift._version import __version__
+from gearshift.aipp.file import read_aipp
 from gearshift.analysis.exactness import wide_arithmetic
 from gearshift.analysis.memory import (
     check_memory,
@@ -26,7 +28,6 @@ from gearshift.analysis.memory import (
 )
 from gearshift.artifact.manifest import Manifest, ProofRecord, TopologyRecord
 from gearshift.artifact.writer import write_artifact
-from gearshift.declaring import OPTION_OF, declared_gears, mode_of
 from gearshift.engines.base import Engine, EngineOptions, Network
 from gearshift.engines.registry import PREFERRED, get_engine
 from gearshift.errors import (
@@ -38,10 +39,9 @@ from gearshift.errors import (
 from gearshift.findings import Findings, OnProgress, find_out
 from gearshift.gears.checks import (
     advise_batch_sizes,
-    check_batch_inputs,
-    check_gear_list,
     count_open_dims,
 )
+from gearshift.gears.declared import check_declared
 from gearshift.gears.parse import (
     parse_batch_sizes,
     parse_dims,
@@ -51,6 +51,7 @@ from gearshift.gears.parse import (
 from gearshift.gears.shape_range import parse_shape_range
 from gearshift.options import CompileOptions, Precision, Separability
 from gearshift.passes.baked_batch import Repair
+from gearshift.preprocessing import PreparedRunner
 from gearshift.staging import Staged, stage
 from gearshift.tensors import Array
 from gearshift.verify.equivalence import TOLERANCES
@@ -166,7 +167,7 @@ def compile(  # noqa: A001 - in this field it is the word, and users write gears
         "dynamic_dims": dynamic_dims,
         "input_shape_range": input_shape_range,
         "input_format": input_format,
-        "aipp": None if aipp is None else read_aipp(aipp),
+        "aipp": None if aipp is None else read_aipp("aipp", os.fspath(aipp)),
         "pad": {} if pad is None else pad,
         "engine": engine,
         "precision": precision,
@@ -267,9 +268,10 @@ def _verification(options: CompileOptions, found: Findings, staged: Staged) -> V
             options,
             staged.model,
             found.filed_inputs,
-            found.gears,
+            found.asked,
             found.proof,
             found.layouts,
+            partial(PreparedRunner, steps=found.steps),
             repaired=bool(found.repairs),
         ),
         options=EngineOptions(options.precision, options.threads),
@@ -303,25 +305,13 @@ def _describe(
         metadata=found.program.metadata,
         options=recording.option_records(options),
         warnings=warnings,
+        aipp=recording.aipp_records(found.steps),
     )
 
 
 def _check_options(options: CompileOptions) -> None:
     """What can be said of the options before the model is read."""
-    mode = mode_of(options)
-    errors: list[OptionError] = []
-    if gears := declared_gears(options):
-        errors += check_gear_list(gears, OPTION_OF[mode])
-    if options.input_shape and mode == "batch":
-        errors += check_batch_inputs(options.input_shape)
-    if options.aipp is not None and mode == "dims":
-        errors.append(
-            OptionError(
-                "aipp and dynamic_dims exclude each other; use dynamic_batch_size or "
-                "dynamic_image_size, or leave the preprocessing out.",
-                code="E10001",
-            )
-        )
+    errors = check_declared(options)
     artifact = os.path.realpath(options.artifact)  # Path.resolve raises where links go in a circle
     if artifact == os.path.realpath(options.model):
         errors.append(
@@ -416,19 +406,6 @@ def _warn_of_rows(proof: ProofRecord) -> list[str]:
 
 def _open_dims(shapes: Mapping[str, Sequence[int]]) -> int:
     return count_open_dims({name: tuple(shape) for name, shape in shapes.items()})
-
-
-def read_aipp(path: str | os.PathLike[str]) -> str:
-    """The text of an AIPP configuration. Raises OptionError (E19018) if it cannot be read."""
-    try:
-        # Comments may be in any encoding; everything else is ASCII.
-        return Path(path).read_bytes().decode("utf-8", "replace")
-    except OSError as error:
-        raise OptionError(
-            f"aipp={str(path)!r} cannot be read: {error.strerror or error}. Give the name of an "
-            "AIPP configuration file.",
-            code="E19018",
-        ) from error
 
 
 def _silent(step: str, done: int, total: int) -> None:

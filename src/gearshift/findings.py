@@ -17,6 +17,7 @@ from gearshift.gears.gear import Gear, GearSet
 from gearshift.options import CompileOptions
 from gearshift.passes import run_passes
 from gearshift.passes.baked_batch import Repair, repair_baked_batch
+from gearshift.preprocessing import Preprocessing, preprocess_inputs
 from gearshift.program import Program
 from gearshift.tensors import RowLayout, TensorSpec, dtype_of_onnx
 from gearshift.verify.layouts import layouts_to_test
@@ -39,7 +40,9 @@ class Findings:
         program: after the passes, its inputs bound to what was asked for.
         filed_inputs: the inputs as the file has them.
         repairs: what was changed so that it takes any batch.
-        gears: what it is compiled for.
+        asked: the gears as they were asked for, of the model's own inputs.
+        gears: the same of what the program takes, which may be source images.
+        steps: the preprocessing in front of its inputs.
         facts: every shape at each gear.
         memory: what each gear is predicted to take.
         proof: whether rows are independent.
@@ -50,7 +53,9 @@ class Findings:
     program: Program
     filed_inputs: tuple[TensorSpec, ...]
     repairs: tuple[Repair, ...]
+    asked: GearSet
     gears: GearSet
+    steps: tuple[Preprocessing, ...]
     facts: Mapping[Gear, Facts]
     memory: tuple[GearMemory, ...]
     proof: Proof
@@ -66,7 +71,9 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
     shapes = input_shapes(program, options)
     repairs = repair_baked_batch(program, shapes) if mode_of(options) == "batch" else ()
     program = bind_inputs(program, shapes)
-    gears = declare_gears(program, options)
+    asked = declare_gears(program, options)
+    preprocessed = preprocess_inputs(program, asked, options)
+    program, gears = preprocessed.program, preprocessed.gears
     facts = {}
     for index, gear in enumerate(gears):
         on_progress("fixing every shape", index, len(gears))
@@ -79,7 +86,9 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
         program=program,
         filed_inputs=filed_inputs,
         repairs=repairs,
+        asked=asked,
         gears=gears,
+        steps=preprocessed.steps,
         facts=facts,
         memory=tuple(GearMemory(gear, predict_run_bytes(program, facts[gear])) for gear in gears),
         proof=proof,

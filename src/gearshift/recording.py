@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from gearshift.analysis.facts import Facts
 from gearshift.analysis.memory import GearMemory
 from gearshift.artifact.manifest import (
+    AippRecord,
     ConstantRecord,
     DifferenceRecord,
     GearRecord,
@@ -18,6 +19,7 @@ from gearshift.artifact.manifest import (
 from gearshift.engines.base import Constant
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.options import CompileOptions
+from gearshift.preprocessing import Preprocessing, config_text
 from gearshift.program import Source
 from gearshift.tensors import Range, RowLayout, TensorSpec
 from gearshift.verify.gears import GearCheck
@@ -37,6 +39,14 @@ def input_records(gears: GearSet, pads: Mapping[str, float]) -> tuple[InputRecor
     return tuple(
         InputRecord(spec.name, spec.dtype.name, spec.shape, of_dims, pads.get(spec.name))
         for spec, of_dims in zip(gears.inputs, ranges, strict=True)
+    )
+
+
+def aipp_records(steps: Iterable[Preprocessing]) -> tuple[AippRecord, ...]:
+    """The preprocessing in front of the inputs."""
+    return tuple(
+        AippRecord(step.spec.name, config_text(step), step.spec.shape, step.spec.dtype.name)
+        for step in steps
     )
 
 

@@ -34,14 +34,15 @@ _ALLOWED = {
         "errors", "tensors", "options", "program", "gears", "analysis", "engines", "rows",
     },
     "staging": {"errors", "tensors", "program", "engines", "artifact"},
+    "preprocessing": {"errors", "tensors", "options", "program", "gears", "aipp", "verify"},
     "declaring": {"errors", "tensors", "options", "program", "gears"},
     "recording": {
         "errors", "tensors", "options", "program", "gears", "analysis", "engines", "artifact",
-        "verify", "aipp",
+        "verify", "preprocessing",
     },
     "findings": {
         "errors", "tensors", "options", "program", "gears", "frontend", "analysis", "passes",
-        "verify", "aipp", "declaring",
+        "verify", "preprocessing", "declaring",
     },
     "precheck": {
         "errors", "tensors", "options", "program", "gears", "frontend", "analysis", "passes",
@@ -52,6 +53,7 @@ _ALLOWED = {
     "compiler": {
         "_version", "errors", "tensors", "options", "gears", "analysis", "passes", "engines",
         "artifact", "verify", "findings", "staging", "recording", "aipp", "declaring",
+        "preprocessing",
     },
     "opening": {"aipp", "errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gearshift._version import __version__
+from gearshift.aipp.file import read_aipp
 from gearshift.cli import atc_output as out
 from gearshift.cli import console
-from gearshift.cli.aipp_file import read_aipp
 from gearshift.cli.atc_argv import Args, UsageError, parse_argv
 from gearshift.cli.atc_checks import check_log, find_errors
 from gearshift.cli.atc_flags import FLAGS

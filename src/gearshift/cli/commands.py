@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from gearshift.cli.aipp_file import read_aipp
+from gearshift.aipp.file import read_aipp
 from gearshift.cli.arguments import artifact_path, named_array, parse
 from gearshift.cli.console import write, write_json
 from gearshift.cli.logs import log_on_stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gearshift.engines.base import EngineOptions
@@ -10,7 +10,7 @@ from gearshift.engines.onnxruntime import UnoptimisedModel
 from gearshift.gears.gear import GearSet
 from gearshift.options import CompileOptions
 from gearshift.tensors import RowLayout, TensorSpec
-from gearshift.verify.equivalence import Reference
+from gearshift.verify.equivalence import Reference, Runner
 from gearshift.verify.separability import Proof
 
 
@@ -21,6 +21,7 @@ def choose_reference(
     gears: GearSet,
     proof: Proof,
     layouts: tuple[RowLayout | None, ...] | None,
+    prepare: Callable[[Runner], Runner],
     *,
     repaired: bool,
 ) -> Reference:
@@ -33,6 +34,7 @@ def choose_reference(
         gears: the inputs as they were asked for.
         proof: rows may be fed one by one only where it does not say otherwise.
         layouts: how rows lie in the outputs, if that is known or supposed.
+        prepare: makes of a runner of the file one that takes what the program takes.
         repaired: the graph was changed to take any batch; the file itself is right at its own only.
     """
     chunk: int | None = None
@@ -48,7 +50,8 @@ def choose_reference(
         # Row by row, so that the check also says that a row does not depend on its place.
         chunk = 1
     threads = EngineOptions(threads=options.threads).thread_count
-    return Reference(UnoptimisedModel(model, threads), layouts or (), chunk)
+    runner: Runner = UnoptimisedModel(model, threads)
+    return Reference(runner if model is staged else prepare(runner), layouts or (), chunk)
 
 
 def _fits_beside_rows(filed: Sequence[TensorSpec], gears: GearSet) -> bool:
