@@ -11,6 +11,7 @@ from gearshift.tuning.candidates import (
     candidate_builds,
     candidate_rows,
     candidate_sizes,
+    in_trying_order,
     lane_counts,
 )
 from gearshift.tuning.messages import Candidate
@@ -72,6 +73,11 @@ def test_what_matters_most_is_built_first() -> None:
         *((1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1)),
         *((3, 1), (3, 2), (6, 1)),
     ]
+
+
+def test_an_open_build_is_tried_at_its_largest_size_early() -> None:
+    assert in_trying_order((1, 2, 3, 4, 6, 8)) == (1, 8, 2, 4, 3, 6)
+    assert in_trying_order((5,)) == (5,)
 
 
 def test_an_engine_without_fixed_programs_has_open_ones_in_lanes_too() -> None:

@@ -46,6 +46,14 @@ def what_matters(sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(sizes, key=worth))
 
 
+def in_trying_order(sizes: Sequence[int]) -> tuple[int, ...]:
+    """The order in which an open build is tried: the least, the largest, then what matters most.
+
+    The largest comes early because it is what shows how much memory the build takes.
+    """
+    return tuple(dict.fromkeys((min(sizes), max(sizes), *what_matters(sizes))))
+
+
 def candidate_builds(
     engine: str, fixed_programs: bool, sizes: Sequence[int], threads: int, separable: bool
 ) -> tuple[Build, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from gearshift.artifact.reader import Artifact
 from gearshift.gears.build import OPEN, Build, Measured, Timing
 from gearshift.opening import gear_set
-from gearshift.tuning.candidates import candidate_builds, candidate_rows, what_matters
+from gearshift.tuning.candidates import candidate_builds, candidate_rows, in_trying_order
 from gearshift.tuning.child import A, Child, ProbeEndedError
 from gearshift.tuning.messages import Candidate, Export, Made, Make, Round, Times
 
@@ -90,7 +90,7 @@ class Trial:
 
         It is tried for one row in any case; where rows are not independent, at every gear.
         """
-        sizes = what_matters(candidate_rows(build, self._sizes, self._separable))
+        sizes = in_trying_order(candidate_rows(build, self._sizes, self._separable))
         least = 1 if self._separable else len(sizes)
         made = self._ask(Make(build, sizes, least, max(0.0, seconds)), Made)
         if made.reason:
