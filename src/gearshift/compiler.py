@@ -56,6 +56,7 @@ from gearshift.staging import Staged, stage
 from gearshift.tensors import Array
 from gearshift.verify.equivalence import TOLERANCES
 from gearshift.verify.gears import GearCheck, Verification
+from gearshift.verify.padding import PadCheck
 from gearshift.verify.reference import choose_reference
 from gearshift.verify.samples import Samples
 
@@ -198,10 +199,14 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
     with _staging_folder() as folder:
         staged = stage(found.program, folder)
         topologies, left_out = _lower(staged, options, found, on_progress)
-        checks = _verification(options, found, staged).run(
-            _networks(staged, topologies, found),
-            lambda done, total: on_progress("running every gear", done, total),
+        verification = _verification(options, found, staged)
+        networks = _networks(staged, topologies, found)
+        checks = verification.run(
+            networks, lambda done, total: on_progress("running every gear", done, total)
         )
+        if options.pad:
+            on_progress("running padded inputs", 0, 1)
+            PadCheck(verification, options.pad, found.follows).run(networks)
         proof = recording.proof_record(
             found.proof,
             checks,
@@ -294,7 +299,9 @@ def _describe(
         source=recording.source_record(found.program.source),
         mode=found.gears.mode,
         inputs=recording.input_records(found.gears, options.pad),
-        outputs=recording.output_records(found.outputs, layouts or [None] * len(found.outputs)),
+        outputs=recording.output_records(
+            found.outputs, layouts or [None] * len(found.outputs), found.follows
+        ),
         gears=recording.gear_records(found.gears, found.outputs, found.facts, found.memory, checks),
         proof=proof,
         topologies=tuple(

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gearshift.analysis.facts import Facts, walk
+from gearshift.analysis.follows import check_pads, find_follows
 from gearshift.analysis.memory import GearMemory, predict_run_bytes
 from gearshift.declaring import declare_gears, input_shapes, mode_of
 from gearshift.errors import InternalError, UnsupportedModelError
 from gearshift.frontend.bind import bind_inputs
 from gearshift.frontend.onnx import load_program
+from gearshift.gears.follow import Follow
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.options import CompileOptions
 from gearshift.passes import run_passes
@@ -48,6 +50,7 @@ class Findings:
         proof: whether rows are independent.
         outputs: -1 for every dim that differs between gears.
         layouts: how rows lie in the outputs, proved or to be tested; None if they do not.
+        follows: for each output the dims that grow with what may be padded.
     """
 
     program: Program
@@ -61,6 +64,7 @@ class Findings:
     proof: Proof
     outputs: tuple[TensorSpec, ...]
     layouts: tuple[RowLayout | None, ...] | None
+    follows: tuple[tuple[Follow, ...], ...]
 
 
 def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
@@ -82,6 +86,7 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
     proof = _prove(program, filed_inputs, gears, facts, repairs)
     _check_repairs(options, repairs, proof)
     outputs = _output_specs(program, gears, facts)
+    layouts = layouts_to_test(proof, gears, outputs, facts) if gears.has_rows else None
     return Findings(
         program=program,
         filed_inputs=filed_inputs,
@@ -93,7 +98,8 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
         memory=tuple(GearMemory(gear, predict_run_bytes(program, facts[gear])) for gear in gears),
         proof=proof,
         outputs=outputs,
-        layouts=layouts_to_test(proof, gears, outputs, facts) if gears.has_rows else None,
+        layouts=layouts,
+        follows=find_follows(program, gears, outputs, layouts, check_pads(gears, options.pad)),
     )
 
 

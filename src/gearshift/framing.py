@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from gearshift.artifact.manifest import FollowRecord, Manifest
+from gearshift.artifact.manifest import Manifest
 from gearshift.errors import GearError, InputError
 from gearshift.gears.gear import Gear
 from gearshift.opening import gear_set
+from gearshift.rows import fill
 from gearshift.tensors import Array, Shape, TensorSpec, format_shape
 
 _SHOWN: Final = 3
@@ -89,7 +88,7 @@ class Framing:
 
     def _padded(self, number: int, feeds: Sequence[Array]) -> Fit:
         filled = [
-            _fill(feed, shape, self._pads.get(spec.name, 0))
+            fill(feed, shape, self._pads.get(spec.name, 0))
             for spec, feed, shape in zip(
                 self._gears.inputs, feeds, self._shapes[number], strict=True
             )
@@ -98,7 +97,7 @@ class Framing:
             spec.name: feed.shape for spec, feed in zip(self._gears.inputs, feeds, strict=True)
         }
         cuts = tuple(
-            {follow.axis: _followed(follow, given[follow.input]) for follow in follows}
+            {rule.axis: rule.of(given[rule.input][rule.input_axis]) for rule in follows}
             for follows in self._follows
         )
         return Fit(number, filled, cuts)
@@ -134,33 +133,6 @@ class Framing:
             f"no gear takes {seen}; the nearest of {len(self._shapes)} are {nearest}, {how}. Bring "
             "the inputs to one of these, or compile the model with such a gear as well."
         )
-
-
-def cut_off(outputs: Sequence[Array], cuts: Sequence[Mapping[int, int]]) -> list[Array]:
-    """The outputs without what came of padding beside the rows."""
-    if not cuts:
-        return list(outputs)
-    return [
-        np.ascontiguousarray(output[tuple(slice(sizes.get(axis)) for axis in range(output.ndim))])
-        for output, sizes in zip(outputs, cuts, strict=True)
-    ]
-
-
-def _fill(feed: Array, shape: Shape, value: float) -> Array:
-    """The array in a larger one of that shape (-1: its own size), the rest set to a value."""
-    wanted = tuple(
-        have if want == -1 else want for have, want in zip(feed.shape, shape, strict=True)
-    )
-    if wanted == feed.shape:
-        return feed
-    filled = np.full(wanted, value, feed.dtype)
-    filled[tuple(slice(dim) for dim in feed.shape)] = feed
-    return filled
-
-
-def _followed(follow: FollowRecord, shape: Shape) -> int:
-    scaled = shape[follow.input_axis] * follow.times
-    return -(-scaled // follow.over) if follow.up else scaled // follow.over
 
 
 def _distance(shapes: Sequence[Shape], frame: Sequence[Shape]) -> float:

@@ -17,6 +17,7 @@ from gearshift.artifact.manifest import (
     SourceRecord,
 )
 from gearshift.engines.base import Constant
+from gearshift.gears.follow import Follow
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.options import CompileOptions
 from gearshift.preprocessing import Preprocessing, config_text
@@ -51,9 +52,11 @@ def aipp_records(steps: Iterable[Preprocessing]) -> tuple[AippRecord, ...]:
 
 
 def output_records(
-    outputs: Sequence[TensorSpec], layouts: Sequence[RowLayout | None]
+    outputs: Sequence[TensorSpec],
+    layouts: Sequence[RowLayout | None],
+    follows: Sequence[tuple[Follow, ...]],
 ) -> tuple[OutputRecord, ...]:
-    """The outputs and how rows lie in them."""
+    """The outputs, how rows lie in them, and what of them follows inputs that may be padded."""
     return tuple(
         OutputRecord(
             spec.name,
@@ -61,8 +64,9 @@ def output_records(
             spec.shape,
             row_axis=None if layout is None else layout.axis,
             row_inner=1 if layout is None else layout.inner,
+            follows=rules,
         )
-        for spec, layout in zip(outputs, layouts, strict=True)
+        for spec, layout, rules in zip(outputs, layouts, follows, strict=True)
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gearshift.errors import InputError
 from gearshift.gears.dispatch import Piece, Plan
-from gearshift.tensors import Array, RowLayout, TensorSpec, format_shape
+from gearshift.tensors import Array, RowLayout, Shape, TensorSpec, format_shape
 
 
 def check_feeds(specs: Sequence[TensorSpec], inputs: Mapping[str, object]) -> list[Array]:
@@ -134,6 +134,28 @@ def join(
         )
         for index, layout in enumerate(layouts)
     ]
+
+
+def cut_off(outputs: Sequence[Array], cuts: Sequence[Mapping[int, int]]) -> list[Array]:
+    """The outputs without what came of padding beside the rows."""
+    if not cuts:
+        return list(outputs)
+    return [
+        np.ascontiguousarray(output[tuple(slice(sizes.get(axis)) for axis in range(output.ndim))])
+        for output, sizes in zip(outputs, cuts, strict=True)
+    ]
+
+
+def fill(feed: Array, shape: Shape, value: float) -> Array:
+    """The array in a larger one of that shape (-1: its own size), the rest set to a value."""
+    wanted = tuple(
+        have if want == -1 else want for have, want in zip(feed.shape, shape, strict=True)
+    )
+    if wanted == feed.shape:
+        return feed
+    filled = np.full(wanted, value, feed.dtype)
+    filled[tuple(slice(dim) for dim in feed.shape)] = feed
+    return filled
 
 
 def _check_feed(spec: TensorSpec, value: object) -> Array:

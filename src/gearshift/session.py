@@ -21,14 +21,14 @@ from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
 from gearshift.engines.base import usable_cores
 from gearshift.errors import ClosedError, GearError, InputError, OptionError
-from gearshift.framing import Framing, cut_off
+from gearshift.framing import Framing
 from gearshift.gears.dispatch import Plan
 from gearshift.gears.gear import Gear
 from gearshift.memory import MemoryReport, report_memory
 from gearshift.opening import gear_set, output_specs
 from gearshift.options import Budget, SessionOptions
 from gearshift.programs import Networks
-from gearshift.rows import check_feeds, count_rows
+from gearshift.rows import check_feeds, count_rows, cut_off
 from gearshift.stats import Stats, merged
 from gearshift.tensors import MBATCH_INPUT, Array, TensorSpec, dtype_named
 from gearshift.track import Track

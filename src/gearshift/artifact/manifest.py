@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gearshift.artifact.codec import LEFT_OUT
+from gearshift.gears.follow import Follow
 from gearshift.tensors import Range, Shape
 
 _NEW: Final = {LEFT_OUT: True}
@@ -44,21 +45,6 @@ class InputRecord:
 
 
 @dataclass(frozen=True)
-class FollowRecord:
-    """A dim of an output that grows with a dim of an input which may be padded.
-
-    It is ``input dim * times / over``, rounded up or down.
-    """
-
-    axis: int
-    input: str
-    input_axis: int
-    times: int
-    over: int
-    up: bool
-
-
-@dataclass(frozen=True)
 class AippRecord:
     """Preprocessing of one input.
 
@@ -94,7 +80,7 @@ class OutputRecord:
     shape: Shape
     row_axis: int | None
     row_inner: int
-    follows: tuple[FollowRecord, ...] = field(default=(), metadata=_NEW)
+    follows: tuple[Follow, ...] = field(default=(), metadata=_NEW)
 
 
 @dataclass(frozen=True)

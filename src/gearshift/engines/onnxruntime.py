@@ -165,7 +165,7 @@ def _options(threads: int, *, optimise: bool) -> Any:
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
-    settings.log_severity_level = 3
+    settings.log_severity_level = 4  # what it would print as an error it raises as well
     if not optimise:
         settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     # A pool that spins between two operators is quicker; one that spins on after the run keeps a
