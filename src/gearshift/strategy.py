@@ -20,6 +20,7 @@ from gearshift.programs import FindBlob
 from gearshift.tuning.cache import find_blob, find_table, keep_blob, keep_table
 from gearshift.tuning.choose import choose
 from gearshift.tuning.embedded import embedded_table
+from gearshift.tuning.seconds import read_seconds
 from gearshift.tuning.table import CostTable, this_host
 from gearshift.tuning.tuner import DEFAULT_SECONDS, Progress, tune
 
@@ -151,11 +152,8 @@ def tuning_seconds(given: float | None) -> float:
     text = os.environ.get("GEARSHIFT_TUNE_SECONDS", "")
     if not text:
         return DEFAULT_SECONDS
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 86400:
+    seconds = read_seconds(text)
+    if seconds is None:
         raise OptionError(
             f"the environment variable GEARSHIFT_TUNE_SECONDS is {text!r}: give a number of "
             "seconds, 0 for not at all, or leave it out."

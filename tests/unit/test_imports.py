@@ -69,7 +69,7 @@ _ALLOWED = {
     "strategy": {
         "errors", "options", "gears", "engines", "artifact", "programs", "tuning", "opening",
     },
-    "framing": {"errors", "tensors", "gears", "artifact", "opening"},
+    "framing": {"errors", "tensors", "gears", "artifact", "opening", "rows"},
     "track": {
         "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
         "memory", "programs", "execution", "strategy", "tuning",
