@@ -1,63 +1,25 @@
-"""The programs of one session: built when wanted, kept within a limit of memory, given back.
-
-An engine's library and the network are opened when the first program of that engine is built.
-"""
+"""The programs of one frame: built when wanted, kept within a limit of memory, given back."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Final
 
-from gearshift.artifact.reader import Artifact
-from gearshift.engines.base import Executable, LoadedNetwork
+from gearshift.engines.base import Executable
 from gearshift.engines.memory import give_back_memory
 from gearshift.errors import ClosedError, EngineError
 from gearshift.gears.build import Build
 from gearshift.gears.gear import GearSet
-from gearshift.opening import load_network
+from gearshift.networks import Networks
 
 _LOG = logging.getLogger("gearshift")
 
-_PAUSE: Final = 0.02
-"""Seconds without a call after which more of them are not expected at once."""
-_LONGEST_WAIT: Final = 1.0
-"""Seconds after which the better programs are worth disturbing calls that never pause."""
-
 FindBlob = Callable[[Build], bytes | None]
 """What an engine made of a build before, from where such things are kept."""
-
-
-class Networks:
-    """An artifact's network on each engine that is used, opened when it is first wanted."""
-
-    def __init__(self, artifact: Artifact, threads: int | None) -> None:
-        self.artifact = artifact
-        self.building = threading.Lock()  # one at a time: a compilation takes every core
-        self.closing = threading.Event()
-        self._threads = threads
-        self._loaded: dict[str, LoadedNetwork] = {}
-
-    def get(self, engine: str) -> LoadedNetwork:
-        """The network on that engine, for whoever holds `building`. Raises EngineError."""
-        if self.closing.is_set():
-            raise ClosedError("the session is closed; load the model again to run it.")
-        if engine not in self._loaded:
-            self._loaded[engine] = load_network(self.artifact, engine, self._threads)
-        return self._loaded[engine]
-
-    def close(self) -> None:
-        """Gives everything back, once what is being built is built."""
-        self.closing.set()
-        with self.building:
-            for network in self._loaded.values():
-                network.close()
-            self._loaded.clear()
 
 
 class Programs:
@@ -65,10 +27,11 @@ class Programs:
 
     def __init__(self, networks: Networks, gears: GearSet) -> None:
         self._networks = networks
+        self._room = networks.room
         self._pool = networks.artifact.pool
         self._gears = gears
         self._limit: int | None = None
-        self._built: dict[Build, Executable] = {}  # least recently used first, if there is a limit
+        self._built: dict[Build, Executable] = {}
         self._nbytes: Mapping[Build, int] = {}
         self._find_blob: FindBlob = lambda build: None
         self._unused: set[Build] = set()
@@ -76,8 +39,6 @@ class Programs:
         self._failed: set[Build] = set()
         self._changing = threading.Lock()
         self._builder: ThreadPoolExecutor | None = None
-        self._runs = 0  # begun so far
-        self._running = 0
 
     @property
     def built(self) -> frozenset[Build]:
@@ -90,13 +51,18 @@ class Programs:
 
         Args:
             nbytes: what each build takes.
-            limit: bytes that the programs may take together; None for any number.
+            limit: bytes that the programs of all frames may take together; None for any number.
             find_blob: finds what an engine made of a build before.
         """
+        self._room.leave(self)
         with self._changing:
             self._nbytes, self._limit, self._find_blob = nbytes, limit, find_blob
             self._built = {b: e for b, e in self._built.items() if b in nbytes}
             self._failed.clear()
+            kept = list(self._built)
+        if limit is not None:
+            for build in kept:
+                self._room.take(self, build, nbytes[build], limit)
 
     def has(self, build: Build) -> bool:
         """Whether `get` would return at once."""
@@ -117,22 +83,17 @@ class Programs:
         if found is None:
             return self._build(build)
         if self._limit is not None:
-            with self._changing:
-                if build in self._built:
-                    self._built[build] = self._built.pop(build)  # now the last to be evicted
+            self._room.used(self, build)
         return found
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Holds background building off while calls follow closely: both need every core."""
+    def drop(self, build: Build) -> None:
+        """Lets go of a program; runs under way hold what they run."""
         with self._changing:
-            self._runs += 1
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._changing:
-                self._running -= 1
+            self._built.pop(build, None)
+
+    def running(self) -> AbstractContextManager[None]:
+        """Holds background building off while calls follow closely: both need every core."""
+        return self._networks.running()
 
     def ran(self, build: Build) -> None:
         """Told after each run: an engine that repacks weights in the first leaves memory behind."""
@@ -167,7 +128,7 @@ class Programs:
             self._built.clear()
 
     def _build_wanted(self, build: Build) -> None:
-        self._wait_for_pause()
+        self._networks.wait_for_pause()
         self._build(build)
 
     def _wanted_ended(self, build: Build, future: Future[None]) -> None:
@@ -177,20 +138,14 @@ class Programs:
             self._failed.add(build)
             _LOG.warning("%s cannot be built and will not be used: %s", build, error)
 
-    def _wait_for_pause(self) -> None:
-        end = time.monotonic() + _LONGEST_WAIT
-        while time.monotonic() < end:
-            runs = self._runs
-            if self._networks.closing.wait(_PAUSE) or (runs == self._runs and not self._running):
-                return
-
     def _build(self, build: Build) -> Executable:
         with self._networks.building:
             if self._networks.closing.is_set():
                 raise ClosedError("the session is closed; load the model again to run it.")
             if build in self._built:
                 return self._built[build]
-            self._make_room(build)
+            if self._limit is not None:
+                self._room.take(self, build, self._nbytes.get(build, 0), self._limit)
             try:
                 executable = self._make(build)
             except EngineError:
@@ -213,14 +168,3 @@ class Programs:
             except EngineError as error:
                 _LOG.warning("what was kept of %s is of no use, building it anew: %s", build, error)
         return network.executable(shapes, build.lanes)
-
-    def _make_room(self, build: Build) -> None:
-        """Evicts what was not used for longest, until the new one fits or nothing is left."""
-        if self._limit is None:
-            return
-        with self._changing:
-            while self._built and self._taken() + self._nbytes.get(build, 0) > self._limit:
-                self._built.pop(next(iter(self._built)))
-
-    def _taken(self) -> int:
-        return sum(self._nbytes.get(build, 0) for build in self._built)

@@ -171,9 +171,11 @@ def _stated(
     """Every gear by itself on the first engine, at those costs; as many as the limit allows."""
     gears = gear_set(artifact.manifest)
     sizes = gears.frames[frame].sizes
-    if set(costs) != set(sizes):
+    # Costs that were given are those of every frame, though it may not have a gear for each.
+    if not set(sizes) <= set(costs) <= {size for each in gears.frames for size in each.sizes}:
+        declared = sorted({size for each in gears.frames for size in each.sizes})
         raise OptionError(
-            f"costs= is given for gears {sorted(costs)}; the model's are {sorted(sizes)}. "
+            f"costs= is given for gears {sorted(costs)}; the model's are {declared}. "
             "Give one number for each."
         )
     separable = artifact.manifest.proof.separable
@@ -230,16 +232,28 @@ def _measured(
     """What the budget allows of what was measured."""
     separable = artifact.manifest.proof.separable
     chosen = choose(table, options.memory_budget, sizes, exact=not separable)
+    frames = len(gear_set(artifact.manifest).frames)
     if options.batch_invariant:
         chosen = (_single(chosen),)
     return Strategy(
         menu=make_menu(chosen),
         nbytes={each.build: each.nbytes for each in chosen},
-        limit=None,
+        limit=_shared_limit(table, options.memory_budget, chosen) if frames > 1 else None,
         table=table,
         may_split=separable and not options.batch_invariant,
         find_blob=partial(find_blob, table),
     )
+
+
+def _shared_limit(table: CostTable, budget: Budget | int, chosen: Sequence[Measured]) -> int | None:
+    """What the programs of all frames may take: each frame was given the whole budget by itself."""
+    if budget in ("speed", "balanced"):
+        return None
+    own = sum(each.nbytes for each in chosen)
+    if not isinstance(budget, int):
+        return own
+    engines = {each.build.engine for each in chosen}
+    return max(own, budget - sum(table.engine_nbytes(engine) for engine in engines))
 
 
 def _single(chosen: Sequence[Measured]) -> Measured:

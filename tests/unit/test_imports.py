@@ -58,13 +58,14 @@ _ALLOWED = {
     "opening": {"aipp", "errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {
         "_version", "errors", "tensors", "options", "gears", "engines", "artifact", "rows",
-        "stats", "lanes", "opening", "programs", "execution",
+        "stats", "lanes", "opening", "networks", "programs", "execution",
         # The probe, a process of its own, compares outputs and looks at memory as a compile does.
         "verify", "analysis",
     },
     "lanes": set(),
     "memory": {"gears"},
-    "programs": {"errors", "gears", "engines", "artifact", "opening"},
+    "networks": {"errors", "gears", "engines", "artifact", "opening"},
+    "programs": {"errors", "gears", "engines", "networks"},
     "execution": {"gears", "tensors", "engines", "programs", "lanes", "rows", "stats"},
     "strategy": {
         "errors", "options", "gears", "engines", "artifact", "programs", "tuning", "opening",
@@ -72,11 +73,11 @@ _ALLOWED = {
     "framing": {"errors", "tensors", "gears", "artifact", "opening", "rows"},
     "track": {
         "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
-        "memory", "programs", "execution", "strategy", "tuning",
+        "memory", "networks", "programs", "execution", "strategy", "tuning",
     },
     "session": {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
-        "memory", "programs", "tuning", "framing", "track", "aipp",
+        "memory", "networks", "tuning", "framing", "track", "aipp", "strategy",
     },
 }  # fmt: skip
 _FENCED = {  # library -> the only places that may import it

@@ -85,7 +85,7 @@ def test_what_is_there_answers_while_better_is_being_built(engine: Watched, tmp_
 def test_building_waits_for_a_pause_but_not_for_ever(
     engine: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
-    monkeypatch.setattr("gearshift.programs._LONGEST_WAIT", patience)
+    monkeypatch.setattr("gearshift.networks._LONGEST_WAIT", patience)
     engine.may_build.set()
     with gearshift.load(null_artifact(tmp_path)) as model:
         with model._tracks[0]._programs.running():

@@ -28,9 +28,10 @@ from gearshift.execution import Executor
 from gearshift.gears.build import OPEN, Build, Menu, Offer
 from gearshift.gears.dispatch import Piece, Plan
 from gearshift.lanes import Lanes
+from gearshift.networks import Networks
 from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import Precision
-from gearshift.programs import Networks, Programs
+from gearshift.programs import Programs
 from gearshift.stats import StatsKeeper
 from gearshift.tensors import Array
 from gearshift.tuning.agreement import Agreement

@@ -1,0 +1,111 @@
+"""What the frames of one session share: the network on each engine, and the memory for programs.
+
+An engine's library and the network are opened when the first program of that engine is built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from gearshift.artifact.reader import Artifact
+from gearshift.engines.base import LoadedNetwork
+from gearshift.errors import ClosedError
+from gearshift.gears.build import Build
+from gearshift.opening import load_network
+
+_PAUSE: Final = 0.02
+"""Seconds without a call after which more of them are not expected at once."""
+_LONGEST_WAIT: Final = 1.0
+"""Seconds after which the better programs are worth disturbing calls that never pause."""
+
+
+class Holder(Protocol):
+    """Who holds programs and can be asked to let go of one."""
+
+    def drop(self, build: Build) -> None:
+        """Lets go of a program."""
+        ...
+
+
+class Room:
+    """Memory for programs under a limit: what was not used for longest makes room."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[tuple[Holder, Build], int] = {}  # bytes; least recently used first
+
+    def used(self, holder: Holder, build: Build) -> None:
+        """Told of each use."""
+        with self._lock:
+            if (holder, build) in self._held:
+                self._held[holder, build] = self._held.pop((holder, build))
+
+    def take(self, holder: Holder, build: Build, nbytes: int, limit: int) -> None:
+        """Has others let go until so many bytes fit, or nobody holds any."""
+        with self._lock:
+            self._held.pop((holder, build), None)
+            while self._held and sum(self._held.values()) + nbytes > limit:
+                oldest, their_build = next(iter(self._held))
+                del self._held[oldest, their_build]
+                oldest.drop(their_build)
+            self._held[holder, build] = nbytes
+
+    def leave(self, holder: Holder) -> None:
+        """Forgets all that a holder held."""
+        with self._lock:
+            self._held = {key: size for key, size in self._held.items() if key[0] is not holder}
+
+
+class Networks:
+    """An artifact's network on each engine that is used, opened when it is first wanted."""
+
+    def __init__(self, artifact: Artifact, threads: int | None) -> None:
+        self.artifact = artifact
+        self.building = threading.Lock()  # one at a time: a compilation takes every core
+        self.closing = threading.Event()
+        self.room = Room()
+        self._threads = threads
+        self._loaded: dict[str, LoadedNetwork] = {}
+        self._counting = threading.Lock()
+        self._runs = 0  # begun so far
+        self._running = 0
+
+    def get(self, engine: str) -> LoadedNetwork:
+        """The network on that engine, for whoever holds `building`. Raises EngineError."""
+        if self.closing.is_set():
+            raise ClosedError("the session is closed; load the model again to run it.")
+        if engine not in self._loaded:
+            self._loaded[engine] = load_network(self.artifact, engine, self._threads)
+        return self._loaded[engine]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Round each run, so that pauses between them can be told."""
+        with self._counting:
+            self._runs += 1
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._running -= 1
+
+    def wait_for_pause(self) -> None:
+        """Returns once calls pause, or have gone on for long enough, or the session closes."""
+        end = time.monotonic() + _LONGEST_WAIT
+        while time.monotonic() < end:
+            runs = self._runs
+            if self.closing.wait(_PAUSE) or (runs == self._runs and not self._running):
+                return
+
+    def close(self) -> None:
+        """Gives everything back, once what is being built is built."""
+        self.closing.set()
+        with self.building:
+            for network in self._loaded.values():
+                network.close()
+            self._loaded.clear()

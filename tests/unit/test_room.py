@@ -1,0 +1,54 @@
+"""Programs of several holders under one limit."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gearshift.gears.build import Build
+from gearshift.networks import Room
+
+LIMIT = 10
+
+
+class Shelf:
+    """Holds builds until it is asked to drop them."""
+
+    def __init__(self) -> None:
+        self.held: set[Build] = set()
+
+    def drop(self, build: Build) -> None:
+        self.held.remove(build)
+
+
+builds = st.builds(Build, st.just("null"), st.integers(1, 6))
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), builds, st.booleans()), max_size=40))
+def test_what_was_not_used_for_longest_makes_room(
+    steps: list[tuple[int, Build, bool]],
+) -> None:
+    """Against a list of what is held, the least recently used first; a build takes its rows."""
+    room, shelves = Room(), [Shelf(), Shelf(), Shelf()]
+    order: list[tuple[int, Build]] = []
+    for number, build, only_used in steps:
+        key = (number, build)
+        if key in order:
+            room.used(shelves[number], build)
+            order.remove(key)
+            order.append(key)
+        elif not only_used:
+            room.take(shelves[number], build, build.rows, LIMIT)
+            shelves[number].held.add(build)
+            while order and sum(each.rows for _, each in order) + build.rows > LIMIT:
+                order.pop(0)
+            order.append(key)
+        assert {(at, each) for at, shelf in enumerate(shelves) for each in shelf.held} == set(order)
+
+
+def test_who_leaves_is_not_asked_again() -> None:
+    room, first, second = Room(), Shelf(), Shelf()
+    room.take(first, Build("null", 8), 8, LIMIT)
+    room.leave(first)
+    room.take(second, Build("null", 8), 8, LIMIT)
+    assert second.held == set() == first.held, "nothing was dropped"
