@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,15 +32,12 @@ from gearshift.engines.registry import PREFERRED, get_engine
 from gearshift.errors import (
     ArtifactError,
     EngineError,
-    OptionError,
-    OptionErrors,
 )
 from gearshift.findings import Findings, OnProgress, find_out
 from gearshift.gears.checks import (
     advise_batch_sizes,
     count_open_dims,
 )
-from gearshift.gears.declared import check_declared
 from gearshift.gears.parse import (
     parse_batch_sizes,
     parse_dims,
@@ -51,6 +47,7 @@ from gearshift.gears.parse import (
 from gearshift.gears.shape_range import parse_shape_range
 from gearshift.options import CompileOptions, Precision, Separability
 from gearshift.passes.baked_batch import Repair
+from gearshift.preconditions import check_options
 from gearshift.preprocessing import PreparedRunner
 from gearshift.staging import Staged, stage
 from gearshift.tensors import Array
@@ -188,7 +185,7 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
     """
     began = time.perf_counter()
     on_progress = _logged(on_progress)
-    _check_options(options)
+    check_options(options)
     found = find_out(options, on_progress)
     for repair in found.repairs:
         _LOG.info("repaired: %s", repair)
@@ -314,48 +311,6 @@ def _describe(
         warnings=warnings,
         aipp=recording.aipp_records(found.steps),
     )
-
-
-def _check_options(options: CompileOptions) -> None:
-    """What can be said of the options before the model is read."""
-    errors = check_declared(options)
-    artifact = os.path.realpath(options.artifact)  # Path.resolve raises where links go in a circle
-    if artifact == os.path.realpath(options.model):
-        errors.append(
-            OptionError(
-                f"output {str(options.artifact)!r} is the model itself, which would be "
-                "overwritten; choose another name."
-            )
-        )
-    elif why_not := _unwritable(Path(artifact)):
-        errors.append(
-            OptionError(
-                f"output {str(options.artifact)!r} cannot be written: {why_not}. Choose another.",
-                code="E19004",
-            )
-        )
-    if errors:
-        raise OptionErrors(errors)
-
-
-def _unwritable(target: Path) -> str | None:
-    """Why no file could be put there, so far as it can be told without trying."""
-    try:
-        mode = os.lstat(target).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # nothing is there yet
-    except OSError as error:
-        return error.strerror
-    else:
-        if not stat.S_ISREG(mode):
-            kinds = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link that leads to itself"}
-            return f"{str(target)!r} is {kinds.get(stat.S_IFMT(mode), 'no ordinary file')}"
-    folder = next(filter(os.path.lexists, target.parents), target.parent)
-    if not os.path.isdir(folder):
-        return f"{str(folder)!r} is not a folder"
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return f"the folder {str(folder)!r} is not yours to write in"
-    return None
 
 
 def _lower(

@@ -19,7 +19,8 @@ _ALLOWED = {
     "errors": set(),
     "_version": set(),
     "tensors": {"errors"},
-    "options": {"errors", "tensors"},
+    "option_values": {"errors", "tensors"},
+    "options": {"errors", "tensors", "option_values"},
     "gears": {"errors", "tensors"},
     "aipp": {"errors", "tensors", "gears", "program"},
     "program": {"errors", "tensors"},
@@ -34,6 +35,7 @@ _ALLOWED = {
         "errors", "tensors", "options", "program", "gears", "analysis", "engines", "rows",
     },
     "staging": {"errors", "tensors", "program", "engines", "artifact"},
+    "preconditions": {"errors", "options", "gears"},
     "preprocessing": {"errors", "tensors", "options", "program", "gears", "aipp", "verify"},
     "declaring": {"errors", "tensors", "options", "program", "gears"},
     "recording": {
@@ -53,7 +55,7 @@ _ALLOWED = {
     "compiler": {
         "_version", "errors", "tensors", "options", "gears", "analysis", "passes", "engines",
         "artifact", "verify", "findings", "staging", "recording", "aipp", "declaring",
-        "preprocessing",
+        "preprocessing", "preconditions",
     },
     "opening": {"aipp", "errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {
