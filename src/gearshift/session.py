@@ -25,12 +25,13 @@ from gearshift.framing import Framing
 from gearshift.gears.dispatch import Plan
 from gearshift.gears.gear import Gear
 from gearshift.memory import MemoryReport, report_memory
+from gearshift.networks import Networks
 from gearshift.opening import gear_set, output_specs
 from gearshift.options import Budget, SessionOptions
-from gearshift.programs import Networks
 from gearshift.rows import check_feeds, count_rows, cut_off
 from gearshift.stats import Stats, merged
-from gearshift.tensors import MBATCH_INPUT, Array, TensorSpec, dtype_named
+from gearshift.strategy import seconds_to_measure
+from gearshift.tensors import MBATCH_INPUT, Array, TensorSpec, dtype_named, format_shape
 from gearshift.track import Track
 from gearshift.tuning.table import CostTable
 
@@ -238,9 +239,12 @@ class Session:
             EngineError: no engine could be measured.
         """
         seconds = SessionOptions(tune=seconds).tune
+        if seconds is None:
+            seconds = seconds_to_measure(self._options)
+        share = seconds / len(self._tracks)
         self._begin()
         try:
-            return tuple(track.tune(seconds) for track in self._tracks)
+            return tuple(track.tune(share) for track in self._tracks)
         finally:
             self._end()
 
@@ -328,10 +332,7 @@ class Session:
                 f"the gears of this model differ in more than their rows: give shapes= of all "
                 f"inputs, {', '.join(names)}; got {', '.join(shapes) or 'none'}."
             )
-        dummies = [
-            np.broadcast_to(np.zeros((), spec.dtype.numpy), tuple(shapes[spec.name]))
-            for spec in self._gears.inputs
-        ]
+        dummies = [_dummy(spec, shapes[spec.name]) for spec in self._gears.inputs]
         return self._framing.find(dummies, None, lambda number: float(number)).frame
 
     def _one_gear(self, gear: object, shape_data: object) -> Gear | None:
@@ -348,6 +349,17 @@ class Session:
         if len(values) != 1:
             raise InputError(f"{gear or shape_data!r} is not a gear, which is one whole number.")
         return self._gears.of_rows(values[0])
+
+
+def _dummy(spec: TensorSpec, shape: Sequence[int]) -> Array:
+    """An array of that shape that takes no memory."""
+    dims = _values(shape, f"the shape of input {spec.name!r}")
+    if len(dims) != len(spec.shape) or min(dims, default=0) < 0:
+        raise InputError(
+            f"shapes= has {format_shape(dims)} for input {spec.name!r}; give {len(spec.shape)} "
+            f"sizes of 0 or more, as they go with {format_shape(spec.shape)}."
+        )
+    return np.broadcast_to(np.zeros((), spec.dtype.numpy), dims)
 
 
 def _values(value: object, what: str) -> tuple[int, ...]:

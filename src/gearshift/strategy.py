@@ -94,7 +94,7 @@ def measure(
         OptionError: the budget allows nothing of what was measured, which is kept all the same.
     """
     if seconds is None:
-        seconds = tuning_seconds(options.tune) or DEFAULT_SECONDS
+        seconds = seconds_to_measure(options)
 
     sizes = gear_set(artifact.manifest).frames[frame].sizes
 
@@ -139,6 +139,11 @@ def engines_for(artifact: Artifact, engine: str | None) -> tuple[str, ...]:
             f"{', '.join(compiled)}. Choose one of these, or compile it again."
         )
     return (get_engine(engine).name,)
+
+
+def seconds_to_measure(options: SessionOptions) -> float:
+    """How long to measure all frames together when it is asked for without a number."""
+    return tuning_seconds(options.tune) or DEFAULT_SECONDS
 
 
 def tuning_seconds(given: float | None) -> float:

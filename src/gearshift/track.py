@@ -13,12 +13,13 @@ from gearshift.errors import EngineError, GearError
 from gearshift.execution import Executor
 from gearshift.gears.build import Build, Menu
 from gearshift.gears.dispatch import Plan, row_by_row
-from gearshift.gears.gear import GearSet
+from gearshift.gears.gear import Gear, GearSet
 from gearshift.lanes import Lanes
 from gearshift.memory import ProgramMemory, program_memory
+from gearshift.networks import Networks
 from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import SessionOptions
-from gearshift.programs import Networks, Programs
+from gearshift.programs import Programs
 from gearshift.rows import count_rows
 from gearshift.stats import StatsKeeper
 from gearshift.strategy import Strategy, find_strategy, measure
@@ -149,6 +150,11 @@ class Track:
 
     def _exact_plan(self, rows: int, menu: Menu) -> Plan:
         if rows not in self.frame.sizes:
+            if not self.frame.has_rows:
+                raise GearError(
+                    f"{rows} rows cannot be planned: the batch of this model is not dealt by "
+                    "gears, and every call is one run, whatever it holds. Plan 1."
+                )
             declared = ", ".join(str(size) for size in self.frame.sizes)
             raise GearError(
                 f"{rows} rows cannot be padded, split or merged: the rows of this model are not "
@@ -180,7 +186,7 @@ class Track:
         self.frame.of_rows(gear)
         if rows > gear or not (rows == gear or self._proof.separable):
             raise GearError(
-                f"gear={gear} was asked for with {rows} rows; "
+                f"gear={self._declared(gear)} was asked for with {rows} rows; "
                 + (
                     "a gear takes as many rows as its size at most. Leave gear= out to have "
                     "the rows split."
@@ -189,6 +195,11 @@ class Track:
                     f"independent ({self._proof.reason})."
                 )
             )
+
+    def _declared(self, rows: int) -> Gear:
+        """The gear of that many rows under the name it was declared by."""
+        here = (self._number, Gear((rows,)))
+        return next(gear for gear in self._gears if self._gears.frame_of(gear) == here)
 
 
 def _no_rows(layout: RowLayout, spec: TensorSpec) -> Array:

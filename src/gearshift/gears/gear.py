@@ -89,7 +89,7 @@ class GearSet:
     def row_inputs(self) -> tuple[TensorSpec, ...]:
         """The inputs, -1 only where rows are: of others a call gives what it gives."""
         return tuple(
-            spec if carries or self.mode != "range" else replace(spec, shape=())
+            spec if carries else replace(spec, shape=())
             for spec, carries in zip(self.inputs, self.carriers, strict=True)
         )
 
