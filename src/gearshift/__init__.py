@@ -16,9 +16,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gearshift._version import __version__
-from gearshift.errors import GearshiftError
+from gearshift.errors import (
+    ArtifactError,
+    ClosedError,
+    EngineError,
+    GearError,
+    GearshiftError,
+    InputError,
+    MemoryLimitError,
+    ModelError,
+    OptionError,
+    OptionErrors,
+    UnsupportedModelError,
+    VerificationError,
+)
 
 if TYPE_CHECKING:
+    from gearshift.aipp.parameters import AippParameters, AippRow
+    from gearshift.aipp.spec import Crop, Csc, ImageFormat, Padding
     from gearshift.compiler import CompileReport, compile  # noqa: A004
     from gearshift.gears.build import Build, Measured, Timing
     from gearshift.gears.dispatch import Piece, Plan
@@ -29,14 +44,29 @@ if TYPE_CHECKING:
     from gearshift.tuning.table import CostTable
 
 __all__ = [
+    "AippParameters",
+    "AippRow",
+    "ArtifactError",
     "Build",
+    "ClosedError",
     "CompileReport",
     "CostTable",
+    "Crop",
+    "Csc",
     "DType",
+    "EngineError",
+    "GearError",
     "GearStats",
     "GearshiftError",
+    "ImageFormat",
+    "InputError",
     "Measured",
+    "MemoryLimitError",
     "MemoryReport",
+    "ModelError",
+    "OptionError",
+    "OptionErrors",
+    "Padding",
     "Piece",
     "Plan",
     "ProgramMemory",
@@ -44,19 +74,27 @@ __all__ = [
     "Stats",
     "TensorSpec",
     "Timing",
+    "UnsupportedModelError",
+    "VerificationError",
     "__version__",
     "compile",
     "load",
 ]
 
 _HOMES = {
+    "AippParameters": "gearshift.aipp.parameters",
+    "AippRow": "gearshift.aipp.parameters",
     "Build": "gearshift.gears.build",
     "CompileReport": "gearshift.compiler",
     "CostTable": "gearshift.tuning.table",
+    "Crop": "gearshift.aipp.spec",
+    "Csc": "gearshift.aipp.spec",
     "DType": "gearshift.tensors",
     "GearStats": "gearshift.stats",
+    "ImageFormat": "gearshift.aipp.spec",
     "Measured": "gearshift.gears.build",
     "MemoryReport": "gearshift.memory",
+    "Padding": "gearshift.aipp.spec",
     "Piece": "gearshift.gears.dispatch",
     "Plan": "gearshift.gears.dispatch",
     "ProgramMemory": "gearshift.memory",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Final, cast
 
 import numpy as np
 
 from gearshift.aipp.checks import inputs_of, settle
 from gearshift.aipp.config import parse_aipp
-from gearshift.aipp.fold import fold_static
-from gearshift.aipp.image import source_shape
+from gearshift.aipp.fold import DTYPES, fold_static
+from gearshift.aipp.image import Layout, axes, fitting_channels, source_bytes, source_shape
 from gearshift.aipp.reference import preprocess
-from gearshift.aipp.spec import AippBlock, DynamicAipp, StaticAipp
+from gearshift.aipp.spec import AippBlock, DynamicAipp, ImageFormat, StaticAipp
 from gearshift.aipp.writing import write_aipp
 from gearshift.errors import OptionError, UnsupportedModelError
 from gearshift.gears.gear import GearSet
@@ -23,9 +24,10 @@ from gearshift.program import Program
 from gearshift.tensors import Array, Shape, TensorSpec, format_shape
 from gearshift.verify.equivalence import Runner
 
-Layout = Literal["NCHW", "NHWC"]
-
-_IMAGE_RANK = 4
+_IMAGE_RANK: Final = 4
+_DYNAMIC_RANKS: Final = (3, 4)
+_MOST_PADDING: Final = 64
+"""Pixels that padding adds at most, of both sides."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Preprocessing:
     @property
     def axes(self) -> tuple[int, int, int]:
         """Where the model's input has channels, height and width."""
-        return (1, 2, 3) if self.layout == "NCHW" else (3, 1, 2)
+        return axes(self.layout)
 
     def apply(self, images: Array) -> Array:
         """What the model's own input is for those source images, by numpy."""
@@ -87,6 +89,12 @@ def preprocess_inputs(program: Program, gears: GearSet, options: CompileOptions)
         )
     blocks = inputs_of(parse_aipp(options.aipp), [spec.name for spec in program.inputs])
     layout: Layout = "NHWC" if options.input_format == "NHWC" else "NCHW"
+    is_dynamic = any(isinstance(block.aipp, DynamicAipp) for block in blocks.values())
+    if is_dynamic and options.input_format == "ND":
+        raise OptionError(
+            "dynamic AIPP has to know how images lie, and input_format is ND; allowed: NCHW, NHWC.",
+            code="E19014",
+        )
     for name, block in blocks.items():
         spec = next(spec for spec in program.inputs if spec.name == name)
         made = _put_before(made, block, spec, layout)
@@ -96,7 +104,9 @@ def preprocess_inputs(program: Program, gears: GearSet, options: CompileOptions)
 def _put_before(
     before: Preprocessed, block: AippBlock, spec: TensorSpec, layout: Layout
 ) -> Preprocessed:
-    if len(spec.shape) != _IMAGE_RANK:
+    if isinstance(block.aipp, DynamicAipp):
+        _check_dynamic(block.aipp, spec, layout, before.gears)
+    elif len(spec.shape) != _IMAGE_RANK:
         raise UnsupportedModelError(
             f"AIPP goes in front of images of 4 dims, and input {spec.name!r} is "
             f"{format_shape(spec.shape)}; name another input with related_input_name.",
@@ -116,6 +126,55 @@ def _put_before(
         return dataclasses.replace(before, steps=steps)
     program = fold_static(before.program, spec.name, aipp, layout)
     return Preprocessed(program, _of_images(before.gears, program, step), steps)
+
+
+def _check_dynamic(aipp: DynamicAipp, spec: TensorSpec, layout: Layout, gears: GearSet) -> None:
+    """What the parameters of no call could make good."""
+    where = f"insert_op_conf: input {spec.name!r}"
+    if len(spec.shape) not in _DYNAMIC_RANKS:
+        raise OptionError(
+            f"{where} has the dims {format_shape(spec.shape)}; dynamic AIPP goes in front of "
+            "images of 3 or 4 dims. Name another input with related_input_name.",
+            code="E10001",
+        )
+    if spec.dtype.name not in DTYPES:
+        raise UnsupportedModelError(
+            f"AIPP cannot be put in front of input {spec.name!r}: it is of {spec.dtype.name}; AIPP "
+            f"gives {', '.join(DTYPES)}. Name another input, or add a Cast to the model.",
+            tensor=spec.name,
+        )
+    _check_source_bytes(aipp, where, spec, layout, gears)
+
+
+def _check_source_bytes(
+    aipp: DynamicAipp, where: str, spec: TensorSpec, layout: Layout, gears: GearSet
+) -> None:
+    """The smallest images that could fill the largest gear must be allowed."""
+    channels = spec.shape[axes(layout)[0]]
+    fitting = [each for each in ImageFormat if channels in _channels(each)]
+    if not fitting:
+        raise OptionError(
+            f"{where}: the model takes {channels} channels as {layout}, and no format of AIPP "
+            "gives so many; allowed: 1, 3 or 4. See input_format.",
+            code="E81012",
+        )
+    largest = max((gears.shapes(gear)[spec.name] for gear in gears), key=math.prod)
+    rows = largest[0] if len(largest) == _IMAGE_RANK else 1
+    spare = 0 if gears.mode == "image" else _MOST_PADDING
+    height, width = (max(largest[axis] - spare, 1) for axis in axes(layout)[1:])
+    least = rows * min(source_bytes(each, height, width) for each in fitting)
+    if aipp.max_source_bytes < least:
+        raise OptionError(
+            f"{where}: max_src_image_size is {aipp.max_source_bytes}; the smallest images that the "
+            f"model can take at its largest gear are {least} bytes (rows: {rows}). Write the bytes "
+            "of your largest ones: rows x width x height x bytes per pixel.",
+            code="E10052",
+        )
+
+
+def _channels(image_format: ImageFormat) -> frozenset[int]:
+    """What a model may have, with or without a conversion of colours."""
+    return fitting_channels(image_format, converts=image_format is not ImageFormat.YUV400_U8)
 
 
 def _of_images(gears: GearSet, program: Program, step: Preprocessing) -> GearSet:

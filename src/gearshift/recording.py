@@ -46,7 +46,9 @@ def input_records(gears: GearSet, pads: Mapping[str, float]) -> tuple[InputRecor
 def aipp_records(steps: Iterable[Preprocessing]) -> tuple[AippRecord, ...]:
     """The preprocessing in front of the inputs."""
     return tuple(
-        AippRecord(step.spec.name, config_text(step), step.spec.shape, step.spec.dtype.name)
+        AippRecord(
+            step.spec.name, config_text(step), step.spec.shape, step.spec.dtype.name, step.layout
+        )
         for step in steps
     )
 

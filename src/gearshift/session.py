@@ -24,6 +24,7 @@ from gearshift.errors import ClosedError, GearError, InputError, OptionError
 from gearshift.framing import Framing
 from gearshift.gears.dispatch import Plan
 from gearshift.gears.gear import Gear
+from gearshift.images import Images
 from gearshift.memory import MemoryReport, report_memory
 from gearshift.networks import Networks
 from gearshift.opening import gear_set, output_specs
@@ -100,6 +101,7 @@ class Session:
         self._gears = gear_set(self.manifest)
         self._outputs = output_specs(self.manifest)
         self._framing = Framing(self.manifest)
+        self._images = Images(self.manifest)
         self._options = replace(options, threads=options.threads or usable_cores())
         self._networks = Networks(artifact, self._options.threads)
         self._lock = threading.Condition()
@@ -123,12 +125,15 @@ class Session:
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """Every input in order; -1 where the gear decides. With gears, the last is theirs."""
+        """Every input in order; -1 where the gear decides. With gears, one of theirs follows.
+
+        An input behind dynamic AIPP is bytes of images, ``[rows, -1]``; its parameters come last.
+        """
         if not self.gears:
-            return self._gears.inputs
+            return self._images.shown(self._gears.inputs)
         values = len(self._gears.gears[0].values)
         gear = TensorSpec(MBATCH_INPUT, dtype_named("int32"), (values,))
-        return (*self._gears.inputs, gear)
+        return self._images.shown((*self._gears.inputs, gear))
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -169,7 +174,8 @@ class Session:
         Args:
             inputs: one array per input, by name, of the input's dtype; inputs that carry rows have
                 them at axis 0. ``ascend_mbatch_shape_data`` may be given as one more key and
-                means the same as `gear`.
+                means the same as `gear`; ``ascend_dynamic_aipp_data`` holds an `AippParameters`,
+                or its block of bytes.
             gear: compute exactly this gear's rows, padded if fewer are given; None plans. What is
                 quickest for that many rows runs, in pieces if need be. A number of rows, or in
                 other modes the gear's values in the order declared.
@@ -214,7 +220,7 @@ class Session:
             )
         inputs = dict(inputs)
         asked = self._one_gear(gear, inputs.pop(MBATCH_INPUT, None))
-        feeds = check_feeds(self._gears.inputs, inputs)
+        feeds = check_feeds(self._gears.inputs, self._images.prepare(inputs))
         rows = count_rows(self._gears.row_inputs, feeds)
         fit = self._framing.find(feeds, asked, lambda number: self._tracks[number].plan(rows).cost)
         there = None if asked is None else self._gears.frame_of(asked)[1].rows

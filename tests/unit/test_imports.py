@@ -72,6 +72,7 @@ _ALLOWED = {
     "strategy": {
         "errors", "options", "gears", "engines", "artifact", "programs", "tuning", "opening",
     },
+    "images": {"errors", "tensors", "artifact", "aipp"},
     "framing": {"errors", "tensors", "gears", "artifact", "opening", "rows"},
     "track": {
         "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
@@ -79,7 +80,7 @@ _ALLOWED = {
     },
     "session": {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
-        "memory", "networks", "tuning", "framing", "track", "aipp", "strategy",
+        "memory", "networks", "tuning", "framing", "track", "images", "strategy",
     },
 }  # fmt: skip
 _FENCED = {  # library -> the only places that may import it

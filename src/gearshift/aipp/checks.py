@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gearshift.aipp.fields import FIELDS
-from gearshift.aipp.image import has_alpha, plane_count, subsampling
+from gearshift.aipp.image import fitting_channels, subsampling
 from gearshift.aipp.spec import AippBlock, ImageFormat, StaticAipp
 from gearshift.errors import OptionError, OptionErrors, did_you_mean
 from gearshift.gears.text import listed, option_error
 
-_WIDEST_PADDED: Final = 1080  # of Ascend 310, 310P and 910
+WIDEST_PADDED: Final = 1080
+"""Pixels across that Ascend 310, 310P and 910 can pad to."""
 
 
 def inputs_of(blocks: Iterable[AippBlock], names: Sequence[str]) -> dict[str, AippBlock]:
@@ -82,10 +83,10 @@ def settle(
     if check.sizes_are_known:
         for axis in _axes(settled, height, width):
             _check_axis(check, axis)
-    if aipp.padding is not None and width > _WIDEST_PADDED:
+    if aipp.padding is not None and width > WIDEST_PADDED:
         check.refuse(
             f"padding is on and the model takes images {width} pixels wide; with padding: up to "
-            f"{_WIDEST_PADDED}"
+            f"{WIDEST_PADDED}"
         )
     if check.errors:
         raise OptionErrors(check.errors)
@@ -145,11 +146,7 @@ def _axes(aipp: StaticAipp, height: int, width: int) -> tuple[_Axis, _Axis]:
 def _check_channels(check: _Check, aipp: StaticAipp, channels: int) -> None:
     if aipp.csc is not None and aipp.format is ImageFormat.YUV400_U8:
         check.refuse("csc_switch is on, but YUV400_U8 has no colours to convert; turn it off")
-    allowed = {plane_count(aipp.format)}
-    if has_alpha(aipp.format):
-        allowed.add(3)  # without alpha
-    if aipp.csc is not None:
-        allowed.add(1)  # grey: what the first row of the matrix gives
+    allowed = fitting_channels(aipp.format, converts=aipp.csc is not None)
     if channels not in allowed:
         numbers = " or ".join(str(number) for number in sorted(allowed))
         grey = ", or 1 with csc_switch on (the first row of the matrix)" if channels == 1 else ""

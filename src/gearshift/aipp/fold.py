@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import onnx_ir as ir
 
-from gearshift.aipp.image import source_shape, subsampling
+from gearshift.aipp.image import Layout, source_shape, subsampling
 from gearshift.aipp.mixing import Mixing, mixing
 from gearshift.aipp.nodes import Ops, opset_of
 from gearshift.aipp.spec import Crop, ImageFormat, Normalisation, Padding, StaticAipp
@@ -17,11 +17,10 @@ from gearshift.errors import InternalError, UnsupportedModelError
 from gearshift.program import Program
 from gearshift.tensors import Array, TensorSpec, dtype_named, format_shape
 
-Layout = Literal["NCHW", "NHWC"]
-
 _OLDEST_OPSET: Final = 11
 """Before it Clip and Pad took their numbers as attributes."""
-_DTYPES: Final = ("float32", "float16", "uint8", "int8")
+DTYPES: Final = ("float32", "float16", "uint8", "int8")
+"""What a model's input may be of that AIPP is put in front of."""
 _END: Final = 2**31 - 1
 _TO_NCHW: Final = (0, 3, 1, 2)
 _TO_NHWC: Final = (0, 2, 3, 1)
@@ -73,8 +72,8 @@ def _check(program: Program, spec: TensorSpec) -> None:
     elif len(spec.shape) != 4:
         fault = f"it has the dims {format_shape(spec.shape)}, and an image takes four: rows, "
         fault += "channels, height and width. Name another input in the AIPP configuration."
-    elif spec.dtype.name not in _DTYPES:
-        fault = f"it is of {spec.dtype.name}; AIPP gives {', '.join(_DTYPES)}. Name another input "
+    elif spec.dtype.name not in DTYPES:
+        fault = f"it is of {spec.dtype.name}; AIPP gives {', '.join(DTYPES)}. Name another input "
         fault += "in the AIPP configuration, or add a Cast to the model."
     elif any(value.name == spec.name for value in program.model.graph.outputs):
         fault = "the model also gives it as an output. Take it out of the model's outputs."

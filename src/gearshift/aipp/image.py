@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Literal
 
 from gearshift.aipp.spec import ImageFormat
 from gearshift.tensors import Shape
+
+Layout = Literal["NCHW", "NHWC"]
 
 _SUBSAMPLING: Final = {
     ImageFormat.YUV420SP_U8: (2, 2),
@@ -21,6 +23,11 @@ _PACKED: Final = {
     ImageFormat.YUYV_U8: 2,
 }
 _FOUR: Final = {ImageFormat.XRGB8888_U8, ImageFormat.ARGB8888_U8, ImageFormat.AYUV444_U8}
+
+
+def axes(layout: Layout) -> tuple[int, int, int]:
+    """Where an input that lies so has channels, height and width, counted from its end."""
+    return (-3, -2, -1) if layout == "NCHW" else (-1, -3, -2)
 
 
 def subsampling(image_format: ImageFormat) -> tuple[int, int]:
@@ -38,6 +45,16 @@ def plane_count(image_format: ImageFormat) -> int:
     if image_format is ImageFormat.YUV400_U8:
         return 1
     return 4 if has_alpha(image_format) else 3
+
+
+def fitting_channels(image_format: ImageFormat, *, converts: bool) -> frozenset[int]:
+    """How many channels a model that takes such images may have."""
+    fitting = {plane_count(image_format)}
+    if has_alpha(image_format):
+        fitting.add(3)  # without alpha
+    if converts:
+        fitting.add(1)  # grey: what the first row of the matrix gives
+    return frozenset(fitting)
 
 
 def source_shape(image_format: ImageFormat, rows: int, height: int, width: int) -> Shape:

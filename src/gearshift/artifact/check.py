@@ -28,6 +28,9 @@ MAX_GEARS: Final = 1024
 MAX_ROWS: Final = 2**31 - 1
 """Largest gear: it is passed to the model as a 32-bit number."""
 
+_AIPP_MODES: Final = ("fixed", "batch", "image")
+_IMAGE_RANKS: Final = (3, 4)
+_LAYOUTS: Final = ("NCHW", "NHWC")
 _PRECISIONS: Final = ("f32", "f16", "bf16")
 
 
@@ -104,9 +107,23 @@ def _check_inputs(manifest: Manifest) -> None:
             _refuse("outputs.follows", output.follows, "of the file's inputs")
         if any(follow.over < 1 or follow.times < 1 for follow in output.follows):
             _refuse("outputs.follows", output.follows, "of whole numbers from 1")
-    for aipp in manifest.aipp:
+    _check_aipp(manifest)
+
+
+def _check_aipp(manifest: Manifest) -> None:
+    names = {record.name for record in manifest.inputs}
+    if manifest.aipp and manifest.mode not in _AIPP_MODES:
+        _refuse("mode", manifest.mode, f"one of {', '.join(_AIPP_MODES)} with AIPP")
+    if len({aipp.input for aipp in manifest.aipp}) != len(manifest.aipp):
+        _refuse("aipp.input", [aipp.input for aipp in manifest.aipp], "different for each")
+    for index, aipp in enumerate(manifest.aipp):
         if aipp.input not in names:
             _refuse("aipp.input", aipp.input, "one of the file's inputs")
+        _check_tensor(f"aipp[{index}]", aipp.dtype, aipp.shape, lowest=-1)
+        if len(aipp.shape) not in _IMAGE_RANKS:
+            _refuse(f"aipp[{index}].shape", aipp.shape, "3 or 4 dims")
+        if aipp.layout not in _LAYOUTS:
+            _refuse(f"aipp[{index}].layout", aipp.layout, f"one of {', '.join(_LAYOUTS)}")
 
 
 def _check_output(where: str, output: OutputRecord) -> None:

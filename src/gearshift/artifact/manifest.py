@@ -53,12 +53,14 @@ class AippRecord:
         config: the AIPP block, as text, with every default filled in.
         shape: of the model's own input, behind the preprocessing; -1 where the gear decides.
         dtype: of that, by numpy's name.
+        layout: how that lies: "NCHW" or "NHWC".
     """
 
     input: str
     config: str
     shape: Shape
     dtype: str
+    layout: str = field(default="NCHW", metadata=_NEW)
 
 
 @dataclass(frozen=True)
