@@ -35,12 +35,14 @@ class Stats:
         rows: rows they were given.
         padded_rows: rows computed only to be thrown away.
         gears: what was computed, per number of rows; calls that failed half-way included.
+        frames: the same for each frame: gears that differ in their number of rows only.
     """
 
     calls: int
     rows: int
     padded_rows: int
     gears: Mapping[int, GearStats]
+    frames: tuple[Mapping[int, GearStats], ...] = ()
 
 
 def merged(parts: Sequence[Stats]) -> Stats:
@@ -60,6 +62,7 @@ def merged(parts: Sequence[Stats]) -> Stats:
         rows=sum(part.rows for part in parts),
         padded_rows=sum(part.padded_rows for part in parts),
         gears=dict(sorted(gears.items())),
+        frames=tuple(part.gears for part in parts),
     )
 
 

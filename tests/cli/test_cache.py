@@ -46,9 +46,10 @@ def test_what_is_kept(cache: Path, capsys: Printed) -> None:
     folder, taken, _, head, first, second = capsys.readouterr().out.splitlines()
     assert folder.split() == ["folder", str(cache)]
     assert taken.split()[1:] == f"{nbytes / 1000:.1f} kB by 3 files; allowed are 100.0 kB".split()
-    assert head.split() == ["identity", "host", "measured", "files", "bytes", "last", "used"]
+    assert head.split()[:3] == ["identity", "frame", "host"]
+    assert head.split()[3:] == ["measured", "files", "bytes", "last", "used"]
     assert first.startswith(
-        f"b7b7b7b7b7b7  {HOST.cpu}, 4 threads, onnxruntime, openvino  2026-11-22"
+        f"b7b7b7b7b7b7  0      {HOST.cpu}, 4 threads, onnxruntime, openvino  2026-11-22"
     )
     assert first.split()[-4:] == ["1", f"{(nbytes - 532) / 2000:.1f}", "kB", "1970-01-01"]
     assert second.startswith("5a5a5a5a5a5a")
@@ -102,8 +103,8 @@ def test_damage_is_shown(cache: Path, capsys: Printed) -> None:
     os.utime(left, (0, 0))
     assert main(["cache"]) == 0
     text = capsys.readouterr().out
-    assert "b7b7b7b7b7b7  its table is damaged" in text
-    assert "-             no table" in text
+    assert "b7b7b7b7b7b7  -      its table is damaged" in text
+    assert "-             -      no table" in text
     assert main(["cache", "--json"]) == 0
     tables = [each["host"] for each in json.loads(capsys.readouterr().out)["kept"]]
     assert [host is None for host in tables].count(True) == 2
@@ -115,7 +116,7 @@ def test_a_table_of_another_version_is_called_that(cache: Path, capsys: Printed)
     later.write_bytes(b'{"version": 7, "found": []}')
     assert main(["cache"]) == 0
     text = capsys.readouterr().out
-    assert "b7b7b7b7b7b7  its table is of version 7, for another gearshift" in text
+    assert "b7b7b7b7b7b7  -      its table is of version 7, for another gearshift" in text
     assert main(["cache", "--json"]) == 0
     problems = [each["problem"] for each in json.loads(capsys.readouterr().out)["kept"]]
     assert sorted(problems) == ["", "its table is of version 7, for another gearshift"]

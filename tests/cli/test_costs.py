@@ -18,7 +18,7 @@ import pytest
 import gearshift
 from artifacts import null_artifact
 from gearshift.artifact.reader import Artifact
-from gearshift.cli import tuning
+from gearshift.cli import known, tuning
 from gearshift.cli.main import main
 from gearshift.gears.build import Build
 from gearshift.options import SessionOptions
@@ -84,7 +84,7 @@ def test_inspect_says_how_to_measure(no_measuring: None, capsys: Printed) -> Non
     assert "gearshift tune 'a b.om' --threads 2\n" in said.out
     assert not said.err
     assert run("inspect", "a b.om", *PAIR, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["costs"] is None
+    assert json.loads(capsys.readouterr().out)["frames"][0]["costs"] is None
 
 
 def test_inspect_shows_what_is_known(no_measuring: None, capsys: Printed) -> None:
@@ -159,7 +159,7 @@ def test_inspect_where_no_engine_is(monkeypatch: pytest.MonkeyPatch, capsys: Pri
     def missing(*_: object) -> None:
         raise gearshift.errors.EngineError("the engine is not installed")
 
-    monkeypatch.setattr(tuning, "known_table", missing)
+    monkeypatch.setattr(known, "known_table", missing)
     assert run("inspect", "null.om") == 0
     text = capsys.readouterr().out
     assert "costs      not known here: the engine is not installed\n" in text
@@ -247,7 +247,7 @@ def test_tune_shows_what_plans_win(measured: list[float | None], capsys: Printed
 
 def test_tune_on_the_rows_asked_for(measured: list[float | None], capsys: Printed) -> None:
     assert run("tune", "null.om", *PAIR, "--rows", "8,1-2, 100", "--json") == 0
-    plans = json.loads(capsys.readouterr().out)["costs"]["plans"]
+    plans = json.loads(capsys.readouterr().out)["frames"][0]["costs"]["plans"]
     assert [plan["rows"] for plan in plans] == [1, 2, 8, 100]
     assert plans[2] == {
         "rows": 8,
@@ -266,7 +266,7 @@ def test_tune_can_embed(measured: list[float | None], folder: Path, capsys: Prin
     with Artifact.open("null.om") as artifact:
         assert embedded_tables(artifact) == (by_hand(),)
     assert run("tune", "null.om", *PAIR, "--embed", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
+    (said,) = json.loads(capsys.readouterr().out)["frames"]
     assert said["embedded"]
     assert Path(said["kept"]).parent == folder / "cache"
 
@@ -287,7 +287,7 @@ def test_what_is_for_now_is_neither_kept_nor_embedded(
     assert f"embedded   not: {why}\n" in said.out
     assert f"used for now and not kept: {why}\n" in said.err
     assert run("tune", "null.om", *PAIR, "--embed", "--json") == 0
-    parsed = json.loads(capsys.readouterr().out)
+    (parsed,) = json.loads(capsys.readouterr().out)["frames"]
     assert parsed["kept"] is None
     assert parsed["why_not_kept"] == why
     assert parsed["embedded"] is False
@@ -393,12 +393,12 @@ def test_ways_to_write_seconds(measured: list[float | None], text: str, seconds:
 
 def test_the_most_rows_there_are(measured: list[float | None], capsys: Printed) -> None:
     assert run("tune", "null.om", *PAIR, "--rows", "1-100,100000", "--json") == 0
-    assert len(json.loads(capsys.readouterr().out)["costs"]["plans"]) == 101
+    assert len(json.loads(capsys.readouterr().out)["frames"][0]["costs"]["plans"]) == 101
 
 
 def test_real_measuring(folder: Path, capsys: Printed) -> None:
     assert run("tune", "null.om", *PAIR, "--seconds", "0", "--json") == 0
-    costs = json.loads(capsys.readouterr().out)["costs"]
+    costs = json.loads(capsys.readouterr().out)["frames"][0]["costs"]
     with Artifact.open("null.om") as artifact:
         table = find_table(artifact.identity, this_host(["null"], 2))
     assert table is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gearshift.aipp.textformat import decode
 from gearshift.gears.text import option_error, shown
 
 _MOST_BYTES = 2**20
@@ -19,12 +20,12 @@ def read_aipp(option: str, file: str) -> str | None:
         file: path, or "".
 
     Raises:
-        OptionError: E10001 (no such file), E19018 (it cannot be read, is empty, or far too long).
+        OptionError: E10001 (no such file), E19018 (it cannot be read, is UTF-16, empty, or far too long).
     """
     if not file:
         return None
     content = _read(option, file)
-    text = content.decode("utf-8-sig", "replace")
+    text = decode(content).removeprefix("\ufeff")
     if len(content) > _MOST_BYTES or not text.strip() or "\0" in text:
         what = "is empty" if not text.strip() else "is no configuration but something else"
         raise option_error(

@@ -243,7 +243,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     add("model", type=Path, help="the .om file")
     add("-i", "--input", action="append", required=True, metavar="NAME=FILE.npy", help="an input")
     add("-o", "--output", type=Path, metavar="DIR", help="folder for the outputs, one .npy each")
-    add("--gear", type=int, help="run exactly this gear")
+    add("--gear", type=_gear, help="run exactly this gear: its rows, or its values as 4,320")
     what = "measure for so long, if it was not measured here yet (default: never)"
     add("--tune", type=_seconds, default=0.0, metavar="SECONDS", help=what)
     what = "give each row the same bits however many come with it"
@@ -292,6 +292,17 @@ def _positive(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a whole number, 1 or more")
     return int(text)
+
+
+def _gear(text: str) -> int | tuple[int, ...]:
+    """A batch size, or the values of a gear of several."""
+    values = text.split(",")
+    if not all(re.fullmatch("-?[0-9]{1,10}", value.strip()) for value in values):
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}; allowed: a whole number, or several with commas, as declared"
+        )
+    numbers = tuple(int(value) for value in values)
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _size(text: str, words: str = "") -> int:

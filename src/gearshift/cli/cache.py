@@ -28,7 +28,7 @@ _IDENTITY: Final = 12
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of one artifact on one host.
+    """What is kept of one frame of an artifact on one host.
 
     Attributes:
         identity: the artifact's, shortened; empty for what a process that was ended left behind.
@@ -117,6 +117,7 @@ def _kept_json(kept: Kept) -> dict[str, object]:
     return {
         "identity": kept.table.artifact if kept.table else kept.identity,
         "host": encode(kept.table.host) if kept.table else None,
+        "frame": kept.table.frame if kept.table else None,
         "made": kept.table.made if kept.table else None,
         "problem": kept.problem,
         "files": kept.files,
@@ -138,7 +139,8 @@ def _print_cache(folder: Path, kept: list[Kept]) -> None:
     rows = [
         (
             each.identity or "-",
-            host_line(each.table) if each.table else each.problem,
+            str(each.table.frame) if each.table else "-",
+            host_line(each.table.host) if each.table else each.problem,
             each.table.made[:10] if each.table else "-",
             str(each.files),
             decimal(each.nbytes),
@@ -146,5 +148,5 @@ def _print_cache(folder: Path, kept: list[Kept]) -> None:
         )
         for each in kept
     ]
-    columns = ("identity", "host", "measured", "files", "bytes", "last used")
+    columns = ("identity", "frame", "host", "measured", "files", "bytes", "last used")
     screen.print_table(out, columns, rows, names=("host",), numbers=("files", "bytes"))

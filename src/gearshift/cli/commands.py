@@ -103,7 +103,9 @@ def compile_options(arguments: argparse.Namespace) -> CompileOptions:
 
 def _run(arguments: argparse.Namespace) -> None:
     """Run a compiled model on arrays from files."""
+    from gearshift.cli.frames import runs_line, size_text
     from gearshift.cli.report import print_run
+    from gearshift.opening import gear_set
     from gearshift.session import load
 
     given = [named_array(text) for text in arguments.input]
@@ -115,26 +117,30 @@ def _run(arguments: argparse.Namespace) -> None:
         memory_budget=arguments.memory_budget,
         batch_invariant=arguments.batch_invariant,
     ) as model:
-        feeds = _by_name("--input", given, [spec.name for spec in model.inputs[:-1]])
+        gears = gear_set(model.manifest)
+        feeds = _by_name("--input", given, [spec.name for spec in gears.inputs])
         start = time.perf_counter()
         outputs = model.run(feeds, gear=arguments.gear)
         seconds = time.perf_counter() - start
-        runs = {str(gear): stats.runs for gear, stats in model.stats().gears.items()}
+        runs = {
+            size_text(gears, number, rows): stats.runs
+            for number, sizes in enumerate(model.stats().frames)
+            for rows, stats in sizes.items()
+        }
     files = save_outputs(outputs, arguments.output) if arguments.output else {}
     if arguments.json:
         shapes = {name: list(array.shape) for name, array in outputs.items()}
         write_json({"runs": runs, "seconds": seconds, "shapes": shapes, "files": files})
     else:
-        print_run(outputs, files, runs, seconds)
+        print_run(outputs, files, runs_line(gears, runs), seconds)
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
     """Show what an artifact holds, and what is known of its costs here."""
     from gearshift.artifact.codec import encode
     from gearshift.artifact.reader import Artifact
-    from gearshift.cli.costs_report import print_costs_briefly
-    from gearshift.cli.report import print_artifact
-    from gearshift.cli.tuning import known_costs, known_json
+    from gearshift.cli.inspection import aipp_json, print_artifact
+    from gearshift.cli.known import known_costs, known_json, print_known
 
     with Artifact.open(arguments.model) as artifact:
         known = known_costs(artifact, arguments)
@@ -145,13 +151,13 @@ def _inspect(arguments: argparse.Namespace) -> None:
                     "identity": artifact.identity,
                     "parts": encode(artifact.parts),
                     "manifest": encode(artifact.manifest),
+                    "aipp": aipp_json(artifact.manifest),
                     **known_json(known),
                 }
             )
             return
         print_artifact(artifact, known.facts)
-        if known.costs:
-            print_costs_briefly(known.costs)
+        print_known(known)
 
 
 def _tune(arguments: argparse.Namespace) -> None:

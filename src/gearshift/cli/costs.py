@@ -11,6 +11,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.errors import OptionError
 from gearshift.gears.build import Measured, Menu, make_menu
 from gearshift.gears.dispatch import Plan
+from gearshift.gears.gear import GearSet
 from gearshift.opening import gear_set
 from gearshift.options import Budget
 from gearshift.tuning.choose import Chooser, choose
@@ -43,6 +44,7 @@ class Costs:
     """What a cost table comes to under a memory budget.
 
     Attributes:
+        frame: of which gears; they differ in their number of rows only.
         table: what was measured.
         budget: what programs may take.
         limit: the same in bytes; None for any number.
@@ -51,6 +53,7 @@ class Costs:
         plans: for the numbers of rows asked for.
     """
 
+    frame: GearSet
     table: CostTable
     budget: Budget | int
     limit: int | None
@@ -62,25 +65,27 @@ class Costs:
 def view_costs(
     artifact: Artifact, table: CostTable, budget: Budget | int, rows: Sequence[int]
 ) -> Costs:
-    """What the table comes to for that artifact.
+    """What the table comes to for that artifact's frame.
 
     Args:
         artifact: what was measured.
-        table: what was found.
+        table: what was found, of one of its frames.
         budget: what programs may take.
-        rows: the numbers of rows to plan, as `rows_to_plan` gave them.
+        rows: the numbers of rows to plan, as `rows_to_plan` gave them for that frame.
 
     Raises:
         OptionError: the budget is too small.
         TableError: the table does not have what the artifact needs.
     """
-    gears = gear_set(artifact.manifest).sizes
+    frame = gear_set(artifact.manifest).frames[table.frame]
+    gears = frame.sizes
     exact = not artifact.manifest.proof.separable
     limit = Chooser(table, gears, exact).limit(budget)
     chosen = choose(table, budget, gears, exact=exact)
     menu = make_menu(chosen)
     engines = {each.build.engine for each in chosen}
     return Costs(
+        frame=frame,
         table=table,
         budget=budget,
         limit=None if budget == "speed" else limit,
@@ -90,8 +95,8 @@ def view_costs(
     )
 
 
-def rows_to_plan(artifact: Artifact, asked: Sequence[int] | None) -> tuple[int, ...]:
-    """The numbers of rows to show, of those asked for, or of all.
+def rows_to_plan(artifact: Artifact, asked: Sequence[int] | None) -> list[tuple[int, ...]]:
+    """The numbers of rows to show of each frame, of those asked for, or of all.
 
     These are 1 to 16, and two for each doubling from there up to the largest gear; of a model whose
     rows are not independent they are its gears.
@@ -99,16 +104,22 @@ def rows_to_plan(artifact: Artifact, asked: Sequence[int] | None) -> tuple[int, 
     Raises:
         OptionError: none of those asked for can run.
     """
-    gears = gear_set(artifact.manifest).sizes
-    if not artifact.manifest.proof.separable:
-        rows = sorted(set(gears).intersection(asked or gears))
-        if not rows:
-            raise OptionError(
-                f"--rows names none that can run: the rows of {artifact.path.name} are not known "
-                f"to be independent. Choose from its gears: {', '.join(map(str, gears))}."
-            )
-        return tuple(rows)
-    return tuple(sorted(set(asked or _spread(max(gears)))))
+    gears = gear_set(artifact.manifest)
+    if asked and not gears.has_rows:
+        raise OptionError(
+            f"--rows names numbers of rows, and that of {artifact.path.name} is not for gearshift "
+            "to choose: every call is one run. Leave --rows out."
+        )
+    if artifact.manifest.proof.separable:
+        return [tuple(sorted(set(asked or _spread(max(each.sizes))))) for each in gears.frames]
+    chosen = [tuple(sorted(set(each.sizes) & set(asked or each.sizes))) for each in gears.frames]
+    if not any(chosen):
+        sizes = dict.fromkeys(size for frame in gears.frames for size in frame.sizes)
+        raise OptionError(
+            f"--rows names none that can run: the rows of {artifact.path.name} are not known to be "
+            f"independent. Choose from its gears: {', '.join(map(str, sizes))}."
+        )
+    return chosen
 
 
 def costs_json(costs: Costs) -> dict[str, object]:

@@ -10,8 +10,10 @@ from rich.filesize import decimal
 
 from gearshift.cli import screen
 from gearshift.cli.costs import Costs, PlanCost
+from gearshift.gears.build import OPEN, Build
+from gearshift.gears.gear import GearSet
 from gearshift.tuning.explain import Explained
-from gearshift.tuning.table import CostTable
+from gearshift.tuning.table import CostTable, Host
 
 _LEGEND: Final = (
     "plan: a + b one after the other, [a | b] side by side, 2x3 is three times 2 rows, 4(3 rows) "
@@ -25,6 +27,9 @@ def print_costs(costs: Costs) -> None:
     """Every program that was tried, then the plans and what else could be done."""
     out = screen.out()
     out.print()
+    if not costs.frame.has_rows:
+        _print_calls(costs)
+        return
     screen.print_table(
         out,
         ("program", "used", "rows", "ms", "ms/row", "memory", "why"),
@@ -42,6 +47,11 @@ def print_costs(costs: Costs) -> None:
         names=("plan",),
         numbers=("rows", "ms", "ms/row", "dynamic batch", "one gear"),
     )
+
+
+def print_legend() -> None:
+    """How to read the plans of a model that has rows to plan."""
+    out = screen.out()
     out.print()
     out.print(_LEGEND)
 
@@ -50,6 +60,9 @@ def print_costs_briefly(costs: Costs) -> None:
     """The programs that are used, and the plans."""
     out = screen.out()
     out.print()
+    if not costs.frame.has_rows:
+        _print_calls(costs)
+        return
     screen.print_table(
         out,
         ("program", "rows", "ms", "ms/row", "memory"),
@@ -89,10 +102,10 @@ def memory_line(costs: Costs) -> str:
     return f"{taken}; {who} {decimal(costs.limit)}"
 
 
-def host_line(table: CostTable) -> str:
+def host_line(host: Host) -> str:
     """Where it was measured, and on what."""
-    engines = ", ".join(each.name for each in table.host.engines)
-    return f"{table.host.cpu}, {threads(table.host.threads)}, {engines}"
+    engines = ", ".join(each.name for each in host.engines)
+    return f"{host.cpu}, {threads(host.threads)}, {engines}"
 
 
 def threads(count: int) -> str:
@@ -103,6 +116,31 @@ def threads(count: int) -> str:
 def when(made: str) -> str:
     """An ISO time in UTC, to the minute."""
     return f"{made[:10]} {made[11:16]} UTC"
+
+
+def _print_calls(costs: Costs) -> None:
+    """The programs where every call is one run, so that there are no rows to plan."""
+    screen.print_table(
+        screen.out(),
+        ("program", "used", "ms", "memory", "why"),
+        [
+            (
+                _of_one_run(program.build, costs.frame),
+                _yes_or_no(program.used),
+                ", ".join(_number(taken) for _, taken in program.milliseconds) or "-",
+                decimal(program.nbytes) if program.milliseconds else "-",
+                program.reason,
+            )
+            for program in costs.programs
+        ],
+        names=("why",),
+        numbers=("ms", "memory"),
+    )
+
+
+def _of_one_run(build: Build, frame: GearSet) -> str:
+    is_any = build.rows == OPEN or frame.mode == "range"
+    return f"{build.engine}, {'any shape' if is_any else 'this shape'}"
 
 
 def _programs(costs: Costs) -> Iterator[tuple[str, ...]]:

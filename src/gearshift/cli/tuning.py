@@ -1,178 +1,158 @@
-"""What `gearshift tune` does, and what `gearshift inspect` knows of costs."""
+"""What `gearshift tune` does."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gearshift.artifact.codec import encode
 from gearshift.artifact.reader import Artifact
 from gearshift.cli.console import write_json
 from gearshift.cli.costs import Costs, costs_json, rows_to_plan, view_costs
 from gearshift.cli.costs_report import (
-    host_line,
     measured_line,
     memory_line,
     print_costs,
-    threads,
-    when,
+    print_legend,
 )
+from gearshift.cli.frames import frame_json, print_heading
+from gearshift.cli.known import session_options
 from gearshift.cli.progress import share_printer
 from gearshift.cli.report import print_facts
-from gearshift.engines.base import usable_cores
-from gearshift.errors import EngineError, OptionError, TableError
+from gearshift.errors import OptionError
+from gearshift.gears.gear import GearSet
 from gearshift.opening import gear_set
 from gearshift.options import SessionOptions
-from gearshift.strategy import known_table, measure
+from gearshift.strategy import known_table, measure, tuning_seconds
 from gearshift.tuning.cache import cache_folder, find_table, table_path
-from gearshift.tuning.embedded import embed_table, embedded_tables
+from gearshift.tuning.embedded import embed_table
 from gearshift.tuning.table import CostTable
+from gearshift.tuning.tuner import DEFAULT_SECONDS, Progress
 
 
 def tune(arguments: argparse.Namespace) -> None:
-    """Measures, keeps the table, and shows what it comes to."""
+    """Measures every frame, keeps the tables, and shows what they come to."""
     options = session_options(arguments)
     with Artifact.open(arguments.model) as artifact:
         rows = rows_to_plan(artifact, arguments.rows)
         if arguments.embed:
             _check_writable(arguments.model)
-        table = _measure(artifact, options, arguments)
-        costs = view_costs(artifact, table, options.memory_budget, rows)
-    is_embedded = arguments.embed and not table.why_not_kept
-    if is_embedded:
-        embed_table(arguments.model, table)
-    kept = _where_kept(table)
+        tables = _measure(artifact, options, arguments)
+        gears = gear_set(artifact.manifest)
+        costs = [
+            view_costs(artifact, table, options.memory_budget, rows[table.frame])
+            for table in tables
+        ]
+    embedded = [table for table in tables if not table.why_not_kept] if arguments.embed else []
+    if embedded:
+        embed_table(arguments.model, *embedded)
+    kept = [_where_kept(table) for table in tables]
     if arguments.json:
         write_json(
             {
-                "kept": str(kept) if kept else None,
-                "why_not_kept": "" if kept else _why_not_kept(table),
-                "embedded": is_embedded,
-                "costs": costs_json(costs),
+                "frames": [
+                    {
+                        **frame_json(gears, each.table.frame),
+                        "kept": str(path) if path else None,
+                        "why_not_kept": "" if path else _why_not_kept(each.table),
+                        "embedded": each.table in embedded,
+                        "costs": costs_json(each),
+                    }
+                    for each, path in zip(costs, kept, strict=True)
+                ]
             }
         )
         return
-    print_facts(_facts(arguments, costs, kept))
-    print_costs(costs)
+    _print_tuned(arguments, gears, costs, kept)
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is known of an artifact's costs without measuring.
-
-    Attributes:
-        costs: for this host; None if nothing is known.
-        unknown: why nothing is known.
-        embedded: every table that the artifact has.
-    """
-
-    costs: Costs | None
-    unknown: str
-    embedded: tuple[CostTable, ...]
-
-    @property
-    def facts(self) -> Iterator[tuple[str, str]]:
-        """The same for people to read."""
-        if self.costs is None:
-            yield "costs", self.unknown
-        else:
-            yield "costs", f"measured {measured_line(self.costs.table)}"
-            yield "memory", memory_line(self.costs)
-        for table in self.embedded:
-            is_ours = self.costs is not None and table.host == self.costs.table.host
-            ours = ", this host" if is_ours else ""
-            yield "embedded", f"{host_line(table)}, {when(table.made)}{ours}"
+def _print_tuned(
+    arguments: argparse.Namespace,
+    gears: GearSet,
+    costs: Sequence[Costs],
+    kept: Sequence[Path | None],
+) -> None:
+    """What is true of all frames, then a section for each."""
+    host = costs[0].table.host
+    general = [("file", str(arguments.model)), ("host", f"{host.cpu}, {host.system}")]
+    if arguments.embed:
+        why_not = next(filter(None, (each.table.why_not_kept for each in costs)), "")
+        place = f"not: {why_not}" if why_not else f"in {arguments.model}"
+        general.append(("embedded", place))
+    print_facts(general)
+    for each, path in zip(costs, kept, strict=True):
+        if len(costs) > 1:
+            print_heading(gears, each.table.frame)
+        print_facts(_tuned_facts(each, path))
+        print_costs(each)
+    if gears.has_rows:
+        print_legend()
 
 
-def known_costs(artifact: Artifact, arguments: argparse.Namespace) -> Known:
-    """What the cache or the artifact knows of this host.
-
-    Raises:
-        OptionError: the words do not go with this artifact, or the budget is too small.
-    """
-    options = session_options(arguments)
-    embedded = embedded_tables(artifact)
-    rows = tuple(sorted(gear_set(artifact.manifest).sizes))
-    try:
-        table = known_table(artifact, options)
-        if table is None:
-            return Known(None, _how_to_measure(arguments), embedded)
-        return Known(view_costs(artifact, table, options.memory_budget, rows), "", embedded)
-    except (EngineError, TableError) as error:
-        return Known(None, f"not known here: {error}", embedded)
-
-
-def known_json(known: Known) -> dict[str, object]:
-    """The same in what JSON has."""
-    return {
-        "costs": costs_json(known.costs) if known.costs else None,
-        "embedded": [encode(table) for table in known.embedded],
-    }
-
-
-def session_options(arguments: argparse.Namespace) -> SessionOptions:
-    """For whom costs are measured or looked up."""
-    return SessionOptions(
-        engine=arguments.engine,
-        threads=arguments.threads,
-        memory_budget=arguments.memory_budget,
-    )
-
-
-def _facts(
-    arguments: argparse.Namespace, costs: Costs, kept: Path | None
-) -> Iterator[tuple[str, str]]:
-    yield "file", str(arguments.model)
-    yield "host", f"{costs.table.host.cpu}, {costs.table.host.system}"
+def _tuned_facts(costs: Costs, kept: Path | None) -> Iterator[tuple[str, str]]:
     yield "measured", measured_line(costs.table)
     yield "memory", memory_line(costs)
     yield "kept", str(kept) if kept else f"not: {_why_not_kept(costs.table)}"
-    if arguments.embed:
-        why_not = costs.table.why_not_kept
-        yield "embedded", f"not: {why_not}" if why_not else f"in {arguments.model}"
 
 
 def _where_kept(table: CostTable) -> Path | None:
     """The table's file in the cache; None if it could not be written."""
-    is_kept = find_table(table.artifact, table.host) == table
-    return table_path(table.artifact, table.host) if is_kept else None
+    is_kept = find_table(table.artifact, table.host, table.frame) == table
+    return table_path(table.artifact, table.host, table.frame) if is_kept else None
 
 
 def _measure(
     artifact: Artifact, options: SessionOptions, arguments: argparse.Namespace
-) -> CostTable:
-    """Measures. If the budget then allows nothing, what was measured is kept all the same."""
-    before = known_table(artifact, options)
-    try:
-        with share_printer() as on_progress:
-            table = measure(artifact, 0, options, arguments.seconds, on_progress).table
-    except OptionError as error:
-        table = known_table(artifact, options)
-        if table is None or table == before:
-            raise
-        places = [str(_where_kept(table))]
-        if arguments.embed:
-            embed_table(arguments.model, table)
-            places.append(f"in {arguments.model}")
-        raise OptionError(f"{error} What was measured is kept: {', '.join(places)}.") from None
-    assert table is not None, "what was measured has a table"
-    return table
+) -> list[CostTable]:
+    """Measures every frame. If the budget then allows nothing, what was measured is kept anyway."""
+    count = len(gear_set(artifact.manifest).frames)
+    seconds = _seconds_for_each(arguments.seconds, count)
+    tables: list[CostTable] = []
+    with share_printer() as on_progress:
+        for number in range(count):
+            before = known_table(artifact, options, number)
+            tell = _within_all(on_progress, number, count)
+            try:
+                table = measure(artifact, number, options, seconds, tell).table
+            except OptionError as error:
+                found = known_table(artifact, options, number)
+                tables += [found] if found is not None and found != before else []
+                if not tables:
+                    raise
+                raise _kept_all_the_same(error, tables, arguments) from None
+            assert table is not None, "what was measured has a table"
+            tables.append(table)
+    return tables
+
+
+def _kept_all_the_same(
+    error: OptionError, tables: Sequence[CostTable], arguments: argparse.Namespace
+) -> OptionError:
+    places = [str(_where_kept(table)) for table in tables]
+    if arguments.embed:
+        embed_table(arguments.model, *tables)
+        places.append(f"in {arguments.model}")
+    return OptionError(f"{error} What was measured is kept: {', '.join(places)}.")
+
+
+def _seconds_for_each(asked: float | None, count: int) -> float | None:
+    """The time for one frame, of that asked for all of them."""
+    if count == 1:
+        return asked
+    everything = (tuning_seconds(None) or DEFAULT_SECONDS) if asked is None else asked
+    return everything / count
+
+
+def _within_all(on_progress: Progress, number: int, count: int) -> Progress:
+    """Progress of one frame as a share of all."""
+    if count == 1:
+        return on_progress
+    return lambda step, done: on_progress(f"frame {number}: {step}", (number + done) / count)
 
 
 def _why_not_kept(table: CostTable) -> str:
     return table.why_not_kept or f"{cache_folder()} cannot be written"
-
-
-def _how_to_measure(arguments: argparse.Namespace) -> str:
-    words = ["gearshift", "tune", str(arguments.model)]
-    words += ["--engine", arguments.engine] if arguments.engine else []
-    words += ["--threads", str(arguments.threads)] if arguments.threads else []
-    count = threads(arguments.threads or usable_cores())
-    return f"not measured on this host with {count}; run: {shlex.join(words)}"
 
 
 def _check_writable(model: Path) -> None:

@@ -41,29 +41,30 @@ def embedded_table(artifact: Artifact, host: Host, frame: int = 0) -> CostTable 
     return mine[-1] if mine else None
 
 
-def embed_table(path: str | os.PathLike[str], table: CostTable) -> int:
-    """Puts a table into the artifact it is of, in place of an older one like it.
+def embed_table(path: str | os.PathLike[str], *tables: CostTable) -> int:
+    """Puts tables into the artifact they are of, in place of older ones like them.
 
     Returns:
         Bytes of the file.
 
     Raises:
-        TableError: the table breaks a rule, is of another artifact, or is not to be kept.
+        TableError: a table breaks a rule, is of another artifact, or is not to be kept.
         ArtifactError: the file cannot be used, or not be written.
     """
-    check_table(table)
-    if table.why_not_kept:
-        raise TableError(f"what was measured is not put into {path}: {table.why_not_kept}")
+    for table in tables:
+        check_table(table)
+        if table.why_not_kept:
+            raise TableError(f"what was measured is not put into {path}: {table.why_not_kept}")
     with Artifact.open(path) as artifact:
-        _check_owner(table, artifact)
+        for table in tables:
+            _check_owner(table, artifact)
+        replaced = {(table.host, table.frame) for table in tables}
         others = [
-            each
-            for each in embedded_tables(artifact)
-            if (each.host, each.frame) != (table.host, table.frame)
+            each for each in embedded_tables(artifact) if (each.host, each.frame) not in replaced
         ]
-    tables = sorted([*others, table], key=_age)
-    known = list(dict.fromkeys(each.host for each in reversed(tables)))[:MAX_HOSTS]
-    return embed_costs(path, dumps(tuple(each for each in tables if each.host in known)))
+    together = sorted([*others, *tables], key=_age)
+    known = list(dict.fromkeys(each.host for each in reversed(together)))[:MAX_HOSTS]
+    return embed_costs(path, dumps(tuple(each for each in together if each.host in known)))
 
 
 def _sound(record: object, artifact: Artifact) -> CostTable | None:
