@@ -1,0 +1,154 @@
+"""Ranges, where the engines' own dynamic shapes run, and fixed shapes, where nothing varies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mode_models import ENGINES, IMAGES, PAIRS, agree, feeds_of, folder, save
+
+import gearshift
+from gearshift.errors import GearError, InputError, OptionError, OptionErrors
+from gearshift.tensors import MBATCH_INPUT
+
+__all__ = ["folder"]
+
+
+@pytest.fixture(scope="module")
+def images(folder: Path) -> Path:
+    return save(IMAGES, folder)
+
+
+@pytest.fixture(scope="module")
+def ranged(images: Path) -> Path:
+    report = gearshift.compile(
+        images, output=images.with_suffix(".om"), input_shape_range="x:[1~8,3,8~32,-1]"
+    )
+    assert report.manifest.mode == "range"
+    (record,) = report.manifest.inputs
+    assert record.shape == (-1, 3, -1, -1)
+    assert record.ranges[0] == (1, 8)
+    assert record.ranges[2] == (8, 32)
+    assert record.ranges[3][1] == -1
+    return report.output
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_all_within_the_range(ranged: Path, images: Path, engine: str) -> None:
+    with gearshift.load(ranged, engine=engine) as model:
+        assert model.gears == ()
+        assert [spec.name for spec in model.inputs] == ["x"]  # no gear to ask for
+        for shape in ((1, 3, 8, 1), (8, 3, 32, 100), (3, 3, 9, 33), (1, 3, 31, 8)):
+            agree(model, images, feeds_of({"x": shape}))
+        assert model.stats().calls == 4
+        assert len(model.memory().programs) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((9, 3, 8, 8), r"dim 0 goes from 1 to 8 in this model"),
+        ((0, 3, 8, 8), r"dim 0 goes from 1 to 8"),
+        ((1, 3, 7, 8), r"shape \[1, 3, 7, 8\]; dim 2 goes from 8 to 32"),
+        ((1, 3, 33, 8), r"dim 2 goes from 8 to 32"),
+        ((1, 4, 8, 8), r"the model takes \[-1, 3, -1, -1\]"),
+        ((3, 8, 8), r"the model takes \[-1, 3, -1, -1\]"),
+    ],
+)
+def test_what_is_outside_the_range(ranged: Path, shape: tuple[int, ...], message: str) -> None:
+    with gearshift.load(ranged) as model:
+        with pytest.raises(InputError, match=message):
+            model.run(feeds_of({"x": shape}))
+        assert model.stats().calls == 0
+
+
+def test_a_range_has_no_gears(ranged: Path) -> None:
+    feeds = feeds_of({"x": (2, 3, 8, 8)})
+    with gearshift.load(ranged) as model:
+        with pytest.raises(GearError, match="which has no gears"):
+            model.run(feeds, gear=(8, 8))
+        with pytest.raises(GearError, match="which has no gears"):
+            model.run({**feeds, MBATCH_INPUT: np.array([2], np.int32)})
+        assert len(model.plan(1).pieces) == 1
+        with pytest.raises(GearError, match="every call is one run"):
+            model.plan(2)
+
+
+@pytest.fixture(scope="module")
+def pairs_in_ranges(folder: Path) -> tuple[Path, Path]:
+    """Two inputs by their order, one dim of each without an end."""
+    onnx_file = save(PAIRS, folder)
+    gearshift.compile(
+        onnx_file,
+        output=folder / "pairs.om",
+        input_shape_range="[1~6,-1,4],[1~6,1~9,4]",
+    )
+    return onnx_file, folder / "pairs.om"
+
+
+@settings(max_examples=25)
+@given(rows=st.integers(1, 6), of_q=st.integers(1, 40), of_k=st.integers(1, 9))
+def test_any_shapes_of_two_inputs(
+    pairs_in_ranges: tuple[Path, Path], rows: int, of_q: int, of_k: int
+) -> None:
+    onnx_file, artifact = pairs_in_ranges
+    feeds = feeds_of({"q": (rows, of_q, 4), "k": (rows, of_k, 4)})
+    for engine in ENGINES:
+        with gearshift.load(artifact, engine=engine) as model:
+            agree(model, onnx_file, feeds)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "code"),
+    [
+        ("y:[1~8,3,8,8]", "E10016"),
+        ("x:[1~8,3,8]", "E10049"),
+        ("x:[1~8,4,8,8]", "E10050"),
+        ("[1,3,8,8],[1,3,8,8]", "E10048"),
+        ("x:[8~1,3,8,8]", "E10048"),
+    ],
+)
+def test_ranges_that_are_refused(images: Path, folder: Path, ranges: str, code: str) -> None:
+    with pytest.raises((OptionError, OptionErrors)) as caught:
+        gearshift.compile(images, output=folder / "never.om", input_shape_range=ranges)
+    errors = caught.value.errors if isinstance(caught.value, OptionErrors) else [caught.value]
+    assert code in [error.code for error in errors], [str(error) for error in errors]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_fixed_shapes(images: Path, folder: Path, engine: str) -> None:
+    report = gearshift.compile(
+        images, output=folder / "fixed.om", input_shape="x:2,3,8,10", engine=engine
+    )
+    assert report.manifest.mode == "fixed"
+    with gearshift.load(report.output, preload=True) as model:
+        assert model.gears == ()
+        assert [spec.shape for spec in model.inputs] == [(2, 3, 8, 10)]
+        assert [spec.shape for spec in model.outputs] == [(2, 4, 4, 5), (2, 4)]
+        agree(model, images, feeds_of({"x": (2, 3, 8, 10)}))
+        for shape in ((1, 3, 8, 10), (2, 3, 10, 8), (0, 3, 8, 10), (3, 8, 10)):
+            with pytest.raises(InputError, match=r"the model takes \[2, 3, 8, 10\]"):
+                model.run(feeds_of({"x": shape}))
+        with pytest.raises(GearError, match="which has no gears"):
+            model.run(feeds_of({"x": (2, 3, 8, 10)}), gear=2)
+        (program,) = model.memory().programs
+        assert program.built
+        assert model.stats().calls == 1
+
+
+def test_a_model_of_its_own_fixed_shapes_needs_no_words(folder: Path) -> None:
+    onnx_file = save("own (float[2, 3] x) => (float[2, 3] y) { y = Neg (x) }", folder)
+    gearshift.compile(onnx_file, output=folder / "own.om")
+    with gearshift.load(folder / "own.om") as model:
+        agree(model, onnx_file, feeds_of({"x": (2, 3)}))
+
+
+def test_an_open_dim_of_which_nothing_was_said(images: Path, folder: Path) -> None:
+    with pytest.raises(OptionErrors) as caught:
+        gearshift.compile(images, output=folder / "never.om")
+    (error,) = caught.value.errors
+    assert error.code == "E10001"
+    assert "set input_shape" in error.message
