@@ -12,15 +12,13 @@ _MOST_BYTES = 2**20
 def read_aipp(option: str, file: str) -> str | None:
     """The configuration's text; None if no file is named.
 
-    Bytes that are not UTF-8 become replacement characters: they are common in comments, and
-    elsewhere the grammar refuses them with their place.
-
     Args:
         option: the option that names the file, as the user writes it.
         file: path, or "".
 
     Raises:
-        OptionError: E10001 (no such file), E19018 (it cannot be read, is UTF-16, empty, or far too long).
+        OptionError: E10001 (no such file), E19018 (it cannot be read, is empty, UTF-16, or far
+            too long).
     """
     if not file:
         return None

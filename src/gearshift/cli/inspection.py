@@ -82,7 +82,8 @@ def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
 def _aipp_line(record: AippRecord, image: Mapping[str, object]) -> str:
     model = f"for the model's own {record.dtype} {format_shape(record.shape)}"
     if image["mode"] == "dynamic":
-        return f"{record.input}: dynamic, images of up to {image['max_source_bytes']} bytes in all, {model}"
+        most = image["max_source_bytes"]
+        return f"{record.input}: dynamic, images of up to {most} bytes in all, {model}"
     width, height = image["source_width"], image["source_height"]
     size = f"{width} wide and {height} high" if width else "as large as the model's own input"
     return f"{record.input}: static, {image['input_format']} images {size}, {model}"
