@@ -94,13 +94,21 @@ class Networks:
             with self._counting:
                 self._running -= 1
 
-    def wait_for_pause(self) -> None:
-        """Returns once calls pause, or have gone on for long enough, or the session closes."""
+    def wait_for_pause(self) -> bool:
+        """Waits until calls pause, or have gone on for long enough.
+
+        Returns:
+            Whether there is still somebody to build for: not once the session closes or the
+            process ends, which waits for its threads.
+        """
         end = time.monotonic() + _LONGEST_WAIT
-        while time.monotonic() < end:
+        paused = False
+        while not paused and time.monotonic() < end:
             runs = self._runs
-            if self.closing.wait(_PAUSE) or (runs == self._runs and not self._running):
-                return
+            if self.closing.wait(_PAUSE) or not threading.main_thread().is_alive():
+                return False
+            paused = runs == self._runs and not self._running
+        return True
 
     def close(self) -> None:
         """Gives everything back, once what is being built is built."""

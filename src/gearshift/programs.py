@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from functools import partial
 
 from gearshift.engines.base import Executable
 from gearshift.engines.memory import give_back_memory
@@ -35,10 +33,10 @@ class Programs:
         self._nbytes: Mapping[Build, int] = {}
         self._find_blob: FindBlob = lambda build: None
         self._unused: set[Build] = set()
-        self._wanted: set[Build] = set()
+        self._wanted: list[Build] = []
         self._failed: set[Build] = set()
         self._changing = threading.Lock()
-        self._builder: ThreadPoolExecutor | None = None
+        self._builder: threading.Thread | None = None
 
     @property
     def built(self) -> frozenset[Build]:
@@ -103,40 +101,46 @@ class Programs:
 
     def want(self, builds: Iterable[Build]) -> None:
         """Builds them in the background. One that fails is logged, and not tried again."""
-        for build in builds:
-            with self._changing:
-                if self._networks.closing.is_set() or build in {
-                    *self._wanted,
-                    *self._failed,
-                    *self._built,
-                }:
-                    continue
-                self._wanted.add(build)
-                if self._builder is None:
-                    self._builder = ThreadPoolExecutor(1, thread_name_prefix="gearshift-builder")
-                future = self._builder.submit(self._build_wanted, build)
-            future.add_done_callback(partial(self._wanted_ended, build))
+        with self._changing:
+            known = {*self._wanted, *self._failed, *self._built}
+            self._wanted += [build for build in builds if build not in known]
+            if not self._wanted or self._builder is not None or self._networks.closing.is_set():
+                return
+            # It ends with its work: one that idled would have to be told when the process ends.
+            self._builder = threading.Thread(target=self._build_wanted, name="gearshift-builder")
+        self._builder.start()
 
     def close(self) -> None:
         """Lets go of everything, once what is being built is built."""
         self._networks.closing.set()
         with self._changing:
             builder = self._builder
-        if builder is not None:
-            builder.shutdown(cancel_futures=True)
+        if builder is not None and builder is not threading.current_thread():
+            builder.join()
         with self._networks.building:
             self._built.clear()
 
-    def _build_wanted(self, build: Build) -> None:
-        self._networks.wait_for_pause()
-        self._build(build)
+    def _build_wanted(self) -> None:
+        while (build := self._next_wanted()) is not None:
+            try:
+                self._build(build)
+            except ClosedError:
+                pass  # and nothing is wanted any more
+            except Exception as error:  # noqa: BLE001 - there is nobody to raise it to
+                _LOG.warning("%s cannot be built and will not be used: %s", build, error)
+                self._failed.add(build)
+            with self._changing:
+                self._wanted.remove(build)
 
-    def _wanted_ended(self, build: Build, future: Future[None]) -> None:
-        self._wanted.discard(build)
-        error = None if future.cancelled() else future.exception()
-        if error is not None and not isinstance(error, ClosedError):
-            self._failed.add(build)
-            _LOG.warning("%s cannot be built and will not be used: %s", build, error)
+    def _next_wanted(self) -> Build | None:
+        """The next one, once calls pause; None if there is none left, and the builder ends."""
+        go_on = self._networks.wait_for_pause()
+        with self._changing:
+            if self._wanted and go_on:
+                return self._wanted[0]
+            self._wanted.clear()
+            self._builder = None
+            return None
 
     def _build(self, build: Build) -> Executable:
         with self._networks.building:

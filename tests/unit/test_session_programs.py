@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from gearshift.engines.base import EngineOptions, Executable, LoadedNetwork, Net
 from gearshift.engines.null import NullEngine
 from gearshift.errors import EngineError, OptionError
 from gearshift.gears.build import Build
+from gearshift.programs import Programs
 from gearshift.tensors import Array, Shape
 
 
@@ -240,3 +243,93 @@ def test_the_variable_for_tuning_takes_seconds(
     monkeypatch.setenv("GEARSHIFT_TUNE_SECONDS", text)
     with pytest.raises(OptionError, match="GEARSHIFT_TUNE_SECONDS"):
         gearshift.load(null_artifact(tmp_path))
+
+
+def test_any_failure_in_the_background_is_logged_once(
+    engine: Watched,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine.may_build.set()
+    tried: list[Build] = []
+
+    def fail(self: Programs, build: Build) -> Executable:
+        if build.rows != 8:
+            return make(self, build)
+        tried.append(build)
+        raise MemoryError("no room")
+
+    make = Programs._make
+    monkeypatch.setattr(Programs, "_make", fail)
+    with (
+        caplog.at_level(logging.WARNING, "gearshift"),
+        gearshift.load(null_artifact(tmp_path)) as m,
+    ):
+        for _ in range(3):
+            np.testing.assert_array_equal(m.run({"x": rows(8)})["y"], sums(rows(8)))
+            wait_for(lambda: "cannot be built and will not be used: no room" in caplog.text)
+    assert len(tried) == 1
+
+
+def test_a_first_program_that_fails_is_passed_over(engine: Watched, tmp_path: Path) -> None:
+    engine.may_build.set()
+    engine.refuses = 1
+    with gearshift.load(null_artifact(tmp_path)) as model:
+        np.testing.assert_array_equal(model.run({"x": rows(8)})["y"], sums(rows(8)))
+        assert engine.built == [(8, 1)]
+
+
+def test_a_call_holds_its_programs_while_the_strategy_changes(
+    engine: Watched, tmp_path: Path
+) -> None:
+    """A call of many pieces must not build anew for each of them what others let go of."""
+    engine.may_build.set()
+    with gearshift.load(null_artifact(tmp_path), preload=True) as model:
+        engine.built.clear()
+        track = model._tracks[0]
+        executable = track._programs.get(Build("null", 8))
+        run = executable.run
+        calls: list[int] = []
+
+        def change(feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
+            if not calls:
+                track._adopt(strategy((1, 1)))
+            calls.append(len(feeds[0]))
+            return run(feeds, into)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(executable, "run", change)
+            x = rows(80)
+            np.testing.assert_array_equal(model.run({"x": x})["y"], sums(x))
+        assert calls == [8] * 10
+        assert engine.built == []
+
+
+_LEAVE = """
+import sys, time
+import numpy as np
+import gearshift
+from gearshift.engines import null
+from gearshift.gears.build import Build
+
+slow = null._NullNetwork.executable
+def executable(self, shapes, lanes=1, blob=None):
+    time.sleep(0.3)
+    print("built", flush=True)
+    return slow(self, shapes, lanes, blob)
+null._NullNetwork.executable = executable
+model = gearshift.load(sys.argv[1])
+model._tracks[0]._programs.want([Build("null", size) for size in (1, 2, 4, 8)])
+time.sleep(0.1)
+print("leaving", flush=True)
+"""
+
+
+def test_a_process_that_ends_without_closing_builds_no_more(tmp_path: Path) -> None:
+    path = null_artifact(tmp_path)
+    words = [sys.executable, "-c", _LEAVE, str(path)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
+    said = done.stdout.split()
+    assert "leaving" in said
+    assert said.count("built") <= 2, "the one under way may come to its end"
