@@ -101,14 +101,30 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             'Shapes by input name, "data:-1,3,416,416;img_info:-1,4".',
             "without gears also open: -1 for any size, 1~8 for a range",
         ),
-        _supported("dynamic_batch_size", "", 'The gears, 2 to 100 batch sizes: "1,2,4,8".'),
         _supported(
-            "dynamic_image_size", "", 'The gears, 2 to 100 heights and widths: "416,416;832,832".'
+            "dynamic_batch_size",
+            "",
+            'The gears, 2 to 100 batch sizes: "1,2,4,8".',
+            "any number of rows runs, where rows are independent",
         ),
         _supported(
-            "dynamic_dims", "", 'The gears, 2 to 100 times a value for each -1: "20,20;40,40".'
+            "dynamic_image_size",
+            "",
+            'The gears, 2 to 100 heights and widths: "416,416;832,832".',
+            "the shapes of a call say which gear runs",
         ),
-        _supported("input_shape_range", "", 'Open shapes without gears: "data:[1~8,3,-1,-1]".'),
+        _supported(
+            "dynamic_dims",
+            "",
+            'The gears, 2 to 100 times a value for each -1: "20,20;40,40".',
+            "leading dims that vary are rows, the others say which gear runs",
+        ),
+        _supported(
+            "input_shape_range",
+            "",
+            'Open shapes without gears: "data:[1~8,3,-1,-1]".',
+            "the engine's own dynamic shapes run it, checked at both ends",
+        ),
     ),
     "Output": (
         _supported("output", "", "Where the model goes; .om is appended. Required.", kind="path"),
@@ -158,7 +174,7 @@ GROUPS: Final[dict[str, tuple[Flag, ...]]] = {
             "insert_op_conf",
             "",
             "AIPP configuration file.",
-            "preprocessing becomes part of the model; not with dynamic_dims",
+            "static: part of the model; dynamic: on the host; with batch or image gears, or none",
             "path",
         ),
         _accepted(

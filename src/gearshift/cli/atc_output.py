@@ -18,9 +18,14 @@ FAILURE: Final = (
 )
 INDENT: Final = " " * 8
 
-_EXAMPLE: Final = (
+_EXAMPLES: Final = (
     "atc --model=rec.onnx --framework=5 --output=rec\n"
-    '    --input_shape="x:-1,3,48,320" --dynamic_batch_size="1,2,4,8"'
+    '      --input_shape="x:-1,3,48,320" --dynamic_batch_size="1,2,4,8"\n'
+    "  atc --model=det.onnx --framework=5 --output=det --insert_op_conf=camera.cfg\n"
+    '      --input_shape="x:1,3,-1,-1" --dynamic_image_size="416,416;832,832"\n'
+    "  atc --model=bert.onnx --framework=5 --output=bert --input_format=ND\n"
+    '      --input_shape="ids:-1,-1" --dynamic_dims="1,64;8,64;8,128"\n'
+    '  atc --model=rec.onnx --framework=5 --output=rec --input_shape_range="x:[1~8,3,48,-1]"'
 )
 
 
@@ -60,8 +65,8 @@ def help_text(width: int | None = None) -> str:
     """Every flag by group, made from the flag table."""
     width = width or min(shutil.get_terminal_size().columns, 100)
     parts = [
-        "atc: compile an ONNX model for a list of batch sizes.",
-        f"Example:\n  {_EXAMPLE}",
+        "atc: compile an ONNX model for batch sizes, image sizes, any dims, or one shape.",
+        f"Examples:\n  {_EXAMPLES}",
         "Flags are written --flag=value or --flag value. (accepted) means: checked, but without\n"
         "effect on this target. (refused) means: atc ends with the reason.",
     ]
