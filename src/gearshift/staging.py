@@ -17,6 +17,8 @@ from gearshift.tensors import Array, dtype_of_onnx
 _WEIGHTS_FILE: Final = "weights"
 _SMALLEST_POOLED: Final = 64
 """Bytes. Smaller initializers are shapes and scalars, which engines look at while reading."""
+_LARGEST_LIST: Final = 1024
+"""Bytes. Lists of whole numbers up to here may be such too: Pad takes two for each dim."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def stage(program: Program, folder: Path) -> Staged:
     for name, value in program.model.graph.initializers.items():
         tensor = value.const_value
         dtype = dtype_of_onnx(int(tensor.dtype)) if tensor is not None else None
-        if tensor is None or dtype is None or tensor.nbytes < _SMALLEST_POOLED:
+        if tensor is None or dtype is None or _is_looked_at(tensor):
             value.const_value = _inline(tensor)
             continue
         shape = tuple(int(dim) for dim in tensor.shape.numpy())
@@ -70,6 +72,12 @@ def stage(program: Program, folder: Path) -> Staged:
     model = folder / "model.onnx"
     ir.save(program.model, model)
     return Staged(model, pool, tuple(constants))
+
+
+def _is_looked_at(tensor: ir.TensorProtocol) -> bool:
+    """Whether engines may want its numbers while they read the model."""
+    is_list = tensor.dtype in (ir.DataType.INT64, ir.DataType.INT32) and len(tensor.shape) == 1
+    return tensor.nbytes < _SMALLEST_POOLED or (is_list and tensor.nbytes <= _LARGEST_LIST)
 
 
 def _inline(tensor: ir.TensorProtocol | None) -> ir.TensorProtocol | None:

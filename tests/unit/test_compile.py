@@ -388,6 +388,19 @@ def test_progress_names_every_step(tmp_path: Path) -> None:
     assert all(0 <= done <= total for _, done, total in seen)
 
 
+def test_lists_that_engines_read_with_the_model_do_not_go_to_the_pool(tmp_path: Path) -> None:
+    """The pads of an image are 64 bytes, and ONNX Runtime infers shapes from them."""
+    padded = """
+    m (float[N, 3, 4, 4] x) => (float[N, 3, 7, 6] y)
+    <int64[8] pads = {0, 0, 1, 1, 0, 0, 2, 1}>
+    { y = Pad (x, pads) }
+    """
+    for engine in ("openvino", "onnxruntime"):
+        report = compile_text(padded, tmp_path, engine=engine)
+        assert report.manifest.constants == ()
+        agree(tmp_path, {"x": numbers(3, 3, 4, 4)})
+
+
 def test_weights_of_branches_go_to_the_pool_too(tmp_path: Path) -> None:
     w = {name: numbers(8, 8) + index for index, name in enumerate(("a", "b"))}
     branches = {
