@@ -64,6 +64,8 @@ def declare_gears(program: Program, options: CompileOptions) -> GearSet:
     if mode == "batch":
         gears = tuple(Gear((size,)) for size in options.dynamic_batch_size)
         return GearSet("batch", gears, program.inputs)
+    if mode == "range" and all(-1 not in spec.shape for spec in program.inputs):
+        mode = "fixed"  # every range is one number
     if mode == "fixed":
         dealt = (tuple(spec.shape for spec in program.inputs),)
         return GearSet("fixed", (Gear(()),), program.inputs, dealt)

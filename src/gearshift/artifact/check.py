@@ -101,13 +101,21 @@ def _check_inputs(manifest: Manifest) -> None:
         shapes = [record.shape for record in inputs]
         rule = "fixed in every dim" if is_open else "such that one has a first dim of -1"
         _refuse("inputs", shapes, rule)
-    names = {record.name for record in inputs}
     for output in manifest.outputs:
-        if any(follow.input not in names for follow in output.follows):
-            _refuse("outputs.follows", output.follows, "of the file's inputs")
-        if any(follow.over < 1 or follow.times < 1 for follow in output.follows):
-            _refuse("outputs.follows", output.follows, "of whole numbers from 1")
+        _check_follows(output, {record.name: len(record.shape) for record in inputs})
     _check_aipp(manifest)
+
+
+def _check_follows(output: OutputRecord, ranks: Mapping[str, int]) -> None:
+    for follow in output.follows:
+        if follow.input not in ranks:
+            _refuse("outputs.follows", output.follows, "of the file's inputs")
+        if follow.over < 1 or follow.times < 1:
+            _refuse("outputs.follows", output.follows, "of whole numbers from 1")
+        if not (
+            0 <= follow.axis < len(output.shape) and 0 <= follow.input_axis < ranks[follow.input]
+        ):
+            _refuse("outputs.follows", output.follows, "of axes that the output and the input have")
 
 
 def _check_aipp(manifest: Manifest) -> None:
