@@ -32,7 +32,7 @@ ENGINES = ("openvino", "onnxruntime")
 SCALED = Normalisation(
     mean=(104, 117, 123, 0),
     minimum=(0.5, 0.0, 0.25, 0.0),
-    var_reci=(0.0171, 0.0175, 0.0174, 0.00392),
+    var_reci=(1 / 64, 3 / 128, 1 / 32, 1 / 256),  # float16 numbers, as the configuration's are
 )
 
 
@@ -68,6 +68,10 @@ KINDS = {
     "BGR": Kind(StaticAipp(ImageFormat.RGB888_U8, rbuv_swap=True, normalisation=SCALED)),
     "XRGB": Kind(StaticAipp(ImageFormat.XRGB8888_U8, normalisation=SCALED)),
     "RGBX": Kind(StaticAipp(ImageFormat.XRGB8888_U8, ax_swap=True, normalisation=SCALED), 4),
+    "ABGR": Kind(StaticAipp(ImageFormat.ARGB8888_U8, rbuv_swap=True, normalisation=SCALED), 4),
+    "VUYA": Kind(
+        StaticAipp(ImageFormat.AYUV444_U8, rbuv_swap=True, ax_swap=True, normalisation=SCALED), 4
+    ),
     "grey": Kind(StaticAipp(ImageFormat.YUV400_U8, normalisation=SCALED), 1),
     "luma": Kind(YUV, 1),  # the first row of the matrix alone
 }

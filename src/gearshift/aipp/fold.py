@@ -141,7 +141,7 @@ def _packed(ops: Ops, images: ir.Value, aipp: StaticAipp, mix: Mixing, layout: L
         if layout == "NCHW":
             images, axis = ops("Transpose", images, perm=_TO_NCHW), 1
         if mix.picks != tuple(range(mix.weights.shape[1])):
-            images = ops("Gather", images, ops.constant(mix.picks, np.int64), axis=axis)
+            images = ops.picked(images, mix.picks, axis)
         return ops.cast(images, "float32")
     values = ops.cast(images, "float32")
     merged = mix.merged()

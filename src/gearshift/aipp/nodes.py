@@ -74,6 +74,15 @@ class Ops:
         ]
         return self("Slice", values, *bounds)
 
+    def picked(self, values: ir.Value, places: Sequence[int], axis: int) -> ir.Value:
+        """Those entries along an axis, in that order."""
+        if not _is_turned(places):
+            return self("Gather", values, self.constant(places, np.int64), axis=axis)
+        # OpenVINO 2026.4 moves a Gather of channels into the convolution behind it, but the wrong
+        # way round, which shows where the order is not its own inverse.
+        parts = [self.slice(values, (place,), (place + 1,), (axis,)) for place in places]
+        return self("Concat", *parts, axis=axis)
+
     def unsqueezed(self, values: ir.Value) -> ir.Value:
         """With a new axis 1."""
         if self._opset < 13:
@@ -97,3 +106,9 @@ class Ops:
             name = f"{self._base}_{what}_{number}"
         self._taken.add(name)
         return name
+
+
+def _is_turned(places: Sequence[int]) -> bool:
+    """Whether all are there, in an order that undoing would make another."""
+    everything = sorted(places) == list(range(len(places)))
+    return everything and any(places[place] != at for at, place in enumerate(places))
