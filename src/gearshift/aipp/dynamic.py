@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gearshift.aipp.image import Layout, fitting_channels, source_shape
-from gearshift.aipp.parameters import AippParameters, AippRow
+from gearshift.aipp.parameters import AippParameters
 from gearshift.aipp.reference import preprocess
 from gearshift.errors import InputError
 from gearshift.tensors import Array, format_shape
@@ -42,15 +42,10 @@ def apply(
     images = as_images(parameters, images)
     _check_fit(parameters, channels, height, width)
     result: Array = np.empty((len(images), channels, height, width), dtype)
-    alike = _alike(parameters.first(len(images)))
-    for row, places in alike.items():
-        is_all = len(alike) == 1
-        part = images if is_all else images[places]
-        made = preprocess(parameters.static(row), part, channels, dtype)
-        if is_all:
-            result = made
-        else:
-            result[places] = made
+    # One by one even where all are alike: what is made on the way stays in the processor's cache.
+    for place, row in enumerate(parameters.first(len(images))):
+        image = images[place : place + 1]
+        result[place] = preprocess(parameters.static(row), image, channels, dtype)[0]
     return result if layout == "NCHW" else np.ascontiguousarray(result.transpose(0, 2, 3, 1))
 
 
@@ -94,11 +89,3 @@ def _check_fit(parameters: AippParameters, channels: int, height: int, width: in
             f"{parameters.format.name} gives {numbers} channels with these AIPP parameters; the "
             f"model takes {channels}. Choose a format that fits."
         )
-
-
-def _alike(rows: tuple[AippRow, ...]) -> dict[AippRow, list[int]]:
-    """Where each different row of parameters applies; what is alike is done in one go."""
-    found: dict[AippRow, list[int]] = {}
-    for place, row in enumerate(rows):
-        found.setdefault(row, []).append(place)
-    return found
