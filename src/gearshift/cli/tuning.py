@@ -24,11 +24,11 @@ from gearshift.errors import OptionError
 from gearshift.gears.gear import GearSet
 from gearshift.opening import gear_set
 from gearshift.options import SessionOptions
-from gearshift.strategy import known_table, measure, tuning_seconds
+from gearshift.strategy import known_table, measure, seconds_to_measure
 from gearshift.tuning.cache import cache_folder, find_table, table_path
 from gearshift.tuning.embedded import embed_table
 from gearshift.tuning.table import CostTable
-from gearshift.tuning.tuner import DEFAULT_SECONDS, Progress
+from gearshift.tuning.tuner import Progress
 
 
 def tune(arguments: argparse.Namespace) -> None:
@@ -107,7 +107,8 @@ def _measure(
 ) -> list[CostTable]:
     """Measures every frame. If the budget then allows nothing, what was measured is kept anyway."""
     count = len(gear_set(artifact.manifest).frames)
-    seconds = _seconds_for_each(arguments.seconds, count)
+    asked = arguments.seconds
+    seconds = (seconds_to_measure(options) if asked is None else asked) / count
     tables: list[CostTable] = []
     with share_printer() as on_progress:
         for number in range(count):
@@ -134,14 +135,6 @@ def _kept_all_the_same(
         embed_table(arguments.model, *tables)
         places.append(f"in {arguments.model}")
     return OptionError(f"{error} What was measured is kept: {', '.join(places)}.")
-
-
-def _seconds_for_each(asked: float | None, count: int) -> float | None:
-    """The time for one frame, of that asked for all of them."""
-    if count == 1:
-        return asked
-    everything = (tuning_seconds(None) or DEFAULT_SECONDS) if asked is None else asked
-    return everything / count
 
 
 def _within_all(on_progress: Progress, number: int, count: int) -> Progress:
