@@ -12,6 +12,7 @@ from aipp_slowly import slowly
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gearshift.aipp import dynamic
 from gearshift.aipp.block import pack
 from gearshift.aipp.dynamic import apply, as_images
 from gearshift.aipp.image import Layout, fitting_channels, source_shape
@@ -61,8 +62,11 @@ def source(parameters: AippParameters, rows: int, seed: int = 0) -> Array:
     st.data(),
     st.sampled_from(["float32", "float16", "int8", "uint8"]),
     st.sampled_from(["NCHW", "NHWC"]),
+    st.sampled_from([1, 16, 1 << 15]),
 )
-def test_each_image_by_its_own_record(data: st.DataObject, dtype: str, layout: Layout) -> None:
+def test_each_image_by_its_own_record(
+    data: st.DataObject, dtype: str, layout: Layout, pixels: int
+) -> None:
     rows = data.draw(st.integers(1, 4))
     parameters = data.draw(aipp_parameters(rows + data.draw(st.integers(0, 1))))
     allowed = fitting_channels(parameters.format, converts=parameters.csc is not None)
@@ -71,7 +75,9 @@ def test_each_image_by_its_own_record(data: st.DataObject, dtype: str, layout: L
     expected = expected_of(parameters, images, channels, dtype)
     if layout == "NHWC":
         expected = expected.transpose(0, 2, 3, 1)
-    found = apply(parameters, images, channels, *parameters.size, dtype, layout)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dynamic, "_PIXELS", pixels)  # two lines at a time, some, or the whole image
+        found = apply(parameters, images, channels, *parameters.size, dtype, layout)
     assert found.dtype == np.dtype(dtype)
     assert found.flags.c_contiguous
     np.testing.assert_array_equal(found, expected)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
+import numpy as np
+
 from gearshift.aipp.spec import ImageFormat
-from gearshift.tensors import Shape
+from gearshift.tensors import Array, Shape
 
 Layout = Literal["NCHW", "NHWC"]
 
+_PLANES_RANK: Final = 2
 _SUBSAMPLING: Final = {
     ImageFormat.YUV420SP_U8: (2, 2),
     ImageFormat.YUV422SP_U8: (1, 2),
@@ -79,6 +82,16 @@ def source_height(image_format: ImageFormat, shape: Shape) -> int:
     if image_format is ImageFormat.YUV422SP_U8:
         return shape[1] // 2
     return shape[1]
+
+
+def lines_of(image_format: ImageFormat, image: Array, height: int, top: int, lines: int) -> Array:
+    """So many lines of one image of that height, as an image; both numbers fit its chroma."""
+    luma = image[top : top + lines]
+    if image.ndim > _PLANES_RANK or image_format is ImageFormat.YUV400_U8:
+        return luma
+    down = subsampling(image_format)[0]
+    chroma = image[height + top // down : height + (top + lines) // down]
+    return np.concatenate((luma, chroma))
 
 
 def source_bytes(image_format: ImageFormat, height: int, width: int) -> int:
