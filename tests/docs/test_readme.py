@@ -50,12 +50,19 @@ def test_every_block_in_order(folder: Path) -> None:
             ran.append(run([sys.executable, "-c", text], folder))
         elif language == "bash" and not text.startswith("make"):
             ran += [run(line, folder) for line in text.splitlines()]
-    assert len(ran) == 9
-    compiled, by_atc, python, tuned, budget, cache, sessions, inspected, as_json = ran
+    assert len(ran) == 12
+    compiled, by_atc, python, *others, tuned, budget, cache, sessions, inspected, as_json = ran
+    wide, shown, images = others
     assert "rows are independent (proved)" in compiled
     assert "ATC run success" in by_atc
     assert "8 + 4 + 1" in python
     assert "(13, 40, 18710)" in python
+    assert "1,640  openvino" in wide
+    assert "frame  inputs" in shown
+    assert "x [4, 3, 48, 640]" in shown
+    assert "x: uint8[-1, 48, 320, 3] [(3, 40, 18710)]" in images
+    assert "4 + 1 + 1 [(6, 40, 18710)]" in images
+    assert "4 + 1 + 1 [(6, 80, 18710)]" in images
     assert "one gear" in tuned
     assert "speed allows any number" in budget
     assert str(folder / "cache") in cache
