@@ -1,0 +1,1 @@
+"""Camera frames in NV12 through static AIPP into a detector."""
