@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import lru_cache
 from typing import Final
 
 from gearshift.artifact.codec import dumps, loads
@@ -22,14 +23,23 @@ def embedded_tables(artifact: Artifact) -> tuple[CostTable, ...]:
     """The sound tables in an artifact, oldest first; the log says why others are ignored."""
     try:
         costs = artifact.costs
-        records = [] if costs is None else loads(costs, "the list of its cost tables")
     except CorruptArtifactError as error:
         _LOG.warning("the costs in %s are ignored: %s", artifact.path, error)
         return ()
-    if not isinstance(records, list):
-        _LOG.warning("the costs in %s are ignored: they are not a list", artifact.path)
+    return () if costs is None else _tables(costs, artifact.identity, str(artifact.path))
+
+
+@lru_cache(1)  # a session asks once for each of its frames
+def _tables(costs: bytes, identity: str, path: str) -> tuple[CostTable, ...]:
+    try:
+        records = loads(costs, "the list of its cost tables")
+    except CorruptArtifactError as error:
+        _LOG.warning("the costs in %s are ignored: %s", path, error)
         return ()
-    tables = [_sound(record, artifact) for record in records]
+    if not isinstance(records, list):
+        _LOG.warning("the costs in %s are ignored: they are not a list", path)
+        return ()
+    tables = [_sound(record, identity, path) for record in records]
     return tuple(sorted((table for table in tables if table), key=_age))
 
 
@@ -57,7 +67,7 @@ def embed_table(path: str | os.PathLike[str], *tables: CostTable) -> int:
             raise TableError(f"what was measured is not put into {path}: {table.why_not_kept}")
     with Artifact.open(path) as artifact:
         for table in tables:
-            _check_owner(table, artifact)
+            _check_owner(table, artifact.identity)
         replaced = {(table.host, table.frame) for table in tables}
         others = [
             each for each in embedded_tables(artifact) if (each.host, each.frame) not in replaced
@@ -67,21 +77,21 @@ def embed_table(path: str | os.PathLike[str], *tables: CostTable) -> int:
     return embed_costs(path, dumps(tuple(each for each in together if each.host in known)))
 
 
-def _sound(record: object, artifact: Artifact) -> CostTable | None:
+def _sound(record: object, identity: str, path: str) -> CostTable | None:
     try:
         table = decode_table(record)
-        _check_owner(table, artifact)
+        _check_owner(table, identity)
     except TableError as error:
-        _LOG.warning("a cost table in %s is ignored: %s", artifact.path, error)
+        _LOG.warning("a cost table in %s is ignored: %s", path, error)
         return None
     return table
 
 
-def _check_owner(table: CostTable, artifact: Artifact) -> None:
-    if table.artifact != artifact.identity:
+def _check_owner(table: CostTable, identity: str) -> None:
+    if table.artifact != identity:
         raise TableError(
             f"it was measured of the artifact {table.artifact[:12]}..., and this is "
-            f"{artifact.identity[:12]}... Measure this one: gearshift tune."
+            f"{identity[:12]}... Measure this one: gearshift tune."
         )
 
 
