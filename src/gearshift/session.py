@@ -185,6 +185,7 @@ class Session:
 
         Raises:
             InputError: an input is missing, unknown, or of another dtype or shape.
+            OptionError: a parameter of dynamic AIPP is not allowed.
             GearError: the gear, or the number of rows, is not one that was compiled.
             EngineError: the engine failed.
             ClosedError: the session is closed.
