@@ -20,8 +20,8 @@ from gearshift.gears.dispatch import Piece, Plan
 )  # fmt: skip
 def test_rows_that_are_shown(tmp_path: Path, largest: int, beyond: list[int]) -> None:
     with Artifact.open(null_artifact(tmp_path, sizes=(2, largest))) as artifact:
-        assert rows_to_plan(artifact, None) == (*range(1, 17), *beyond)
-        assert rows_to_plan(artifact, [5, 1, 5]) == (1, 5)
+        assert rows_to_plan(artifact, None) == [(*range(1, 17), *beyond)]
+        assert rows_to_plan(artifact, [5, 1, 5]) == [(1, 5)]
 
 
 def expanded(text: str) -> list[tuple[str, ...]]:
