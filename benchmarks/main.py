@@ -1,4 +1,4 @@
-"""The benchmark as a command: batches of every size, then cold starts and memory.
+"""The benchmark as a command: batches of every size, cold starts and memory, preprocessing.
 
 Every contender runs in a process of its own. See docs/benchmarking.md.
 """
@@ -23,13 +23,14 @@ from benchmarks.contender import Contender
 from benchmarks.contenders import STARTED, TIMED
 from benchmarks.limits import Machine, measure_machine, work_of
 from benchmarks.prepare import prepare
+from benchmarks.preprocessing import STEPS, Preprocessed, run_preprocessing
 from benchmarks.screen import OnProgress, steps
 from benchmarks.starting import StartError, Starts, run_starts
 from benchmarks.worker import WorkerError
 from benchmarks.zoo.catalogue import NAMES, Model, ZooError, catalogue
 from gearshift.tuning.seconds import read_seconds
 
-PARTS: Final = ("batch", "starts")
+PARTS: Final = ("batch", "starts", "aipp")
 _MOST: Final = 1024
 _REFUSALS: Final = (
     *(DemoError, ZooError, WorkerError, StartError, DisagreementError),
@@ -82,6 +83,7 @@ class Run:
         self._console = console
         self._sheets: list[Sheet] = []
         self._starts: list[Starts] = []
+        self._preprocessed: Preprocessed | None = None
         threads, described = options.threads, host.describe()
         self._record = record.about((*options.timed, *STARTED), threads, described)
         self._record["settings"] = options.settings
@@ -93,14 +95,19 @@ class Run:
         os.environ["GEARSHIFT_CACHE_DIR"] = str(options.folder / "cache")  # workers inherit it
         models = catalogue(options.folder, options.models)
         per_model = 1 + (1 + len(PROTOCOLS)) * ("batch" in options.parts)
-        total = 1 + len(models) * (per_model + ("starts" in options.parts))
+        has_models = bool({"batch", "starts"} & set(options.parts))
+        total = 1 + has_models * len(models) * (per_model + ("starts" in options.parts))
+        total += STEPS * ("aipp" in options.parts)
         with steps(self._console, total) as on_progress:
             on_progress("measuring the machine", 0.0)
             machine = measure_machine(options.folder, options.threads)
             self._record["machine"] = record.of_machine(machine)
-            tables.print_header(self._console, options.timed, options.threads, machine)
-            for model in models:
+            timed = options.timed if "batch" in options.parts else ()
+            tables.print_header(self._console, timed, options.threads, machine)
+            for model in models if has_models else ():
                 self._play_model(model, machine, on_progress)
+            if "aipp" in options.parts:
+                self._play_preprocessing(on_progress)
 
     def _play_model(self, model: Model, machine: Machine, on_progress: OnProgress) -> None:
         options = self._options
@@ -120,10 +127,16 @@ class Run:
             self._starts += starts
             tables.print_starts(self._console, starts)
 
+    def _play_preprocessing(self, on_progress: OnProgress) -> None:
+        options = self._options
+        found = run_preprocessing(options.folder, options.threads, options.seconds, on_progress)
+        self._preprocessed = found
+        tables.print_preprocessed(self._console, found)
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing was finished."""
-        return not self._sheets and not self._starts
+        return not self._sheets and not self._starts and self._preprocessed is None
 
     def conclude(self) -> None:
         """Prints what it all comes to; writes the record and the pictures."""
@@ -133,6 +146,8 @@ class Run:
             self._record["batch"] = record.of_sheets(self._sheets)
         if self._starts:
             self._record["starts"] = record.of_starts(self._starts)
+        if self._preprocessed is not None:
+            self._record["aipp"] = record.of_preprocessed(self._preprocessed)
         files = [record.write(folder, self._record)]
         if plots.can_draw():
             files += plots.draw_ratios(self._sheets, folder)

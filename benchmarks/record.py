@@ -13,6 +13,8 @@ from benchmarks.batch import Cell, Sheet
 from benchmarks.contender import Contender
 from benchmarks.limits import Machine, Work
 from benchmarks.prepare import GEARS, Ready
+from benchmarks.preprocessing import WAYS, Preprocessed
+from benchmarks.rounds import Times
 from benchmarks.starting import Starts
 from benchmarks.summary import summarise
 
@@ -67,16 +69,35 @@ def _of_cell(cell: Cell) -> dict[str, Any]:
         "rows": cell.rows,
         "plan": cell.plan,
         "ratio": cell.ratio and asdict(cell.ratio),
-        "contenders": {
-            name: {"median": times.median, "spread": times.spread, "visits": times.visits}
-            for name, times in cell.times.items()
-        },
+        "contenders": {name: _of_times(times) for name, times in cell.times.items()},
     }
+
+
+def _of_times(times: Times) -> dict[str, Any]:
+    return {"median": times.median, "spread": times.spread, "visits": times.visits}
 
 
 def of_starts(starts: Sequence[Starts]) -> list[dict[str, Any]]:
     """Every start."""
     return [asdict(each) for each in starts]
+
+
+def of_preprocessed(found: Preprocessed) -> dict[str, Any]:
+    """Every sample of the ways to preprocess, and what each is."""
+    return {
+        "ways": {way: how for way, (how, _) in WAYS.items()},
+        "rounds": found.rounds,
+        "bystanders": found.bystanders,
+        "cells": [
+            {
+                "engine": cell.engine,
+                "rows": cell.rows,
+                "ratios": {way: asdict(ratio) for way, ratio in cell.ratios.items()},
+                "ways": {way: _of_times(times) for way, times in cell.times.items()},
+            }
+            for cell in found.cells
+        ],
+    }
 
 
 def write(folder: Path, record: Mapping[str, Any]) -> Path:

@@ -14,6 +14,8 @@ from benchmarks.batch import Cell, Sheet
 from benchmarks.contender import Contender
 from benchmarks.contenders import DYNAMIC, GEARSHIFT
 from benchmarks.limits import Machine, Work
+from benchmarks.preprocessing import WAYS, Preprocessed
+from benchmarks.ratios import Ratio
 from benchmarks.rounds import Times
 from benchmarks.starting import Starts
 from benchmarks.summary import EVEN, against_ours, summarise
@@ -69,7 +71,7 @@ def print_sheet(console: Console, sheet: Sheet, work: Work, machine: Machine) ->
             str(cell.rows),
             cell.plan,
             *(_figure(name, cell.times[name]) for name in names),
-            *_ratio(cell),
+            *_ratio(cell.ratio),
             _efficiency(cell, work, machine),
         )
     console.print(table)
@@ -77,15 +79,21 @@ def print_sheet(console: Console, sheet: Sheet, work: Work, machine: Machine) ->
 
 
 def _figure(name: str, times: Times) -> Text:
-    text = Text(f"{times.median * 1e3:.2f}" if times.median < 0.1 else f"{times.median * 1e3:.0f}")
-    return text.append(f" ±{times.spread:.0%}", "dim") if name in _WITH_SPREAD else text
+    return _spread_out(times) if name in _WITH_SPREAD else _median(times)
 
 
-def _ratio(cell: Cell) -> tuple[Text, Text]:
-    if cell.ratio is None:
+def _spread_out(times: Times) -> Text:
+    return _median(times).append(f" ±{times.spread:.0%}", "dim")
+
+
+def _median(times: Times) -> Text:
+    return Text(f"{times.median * 1e3:.2f}" if times.median < 0.1 else f"{times.median * 1e3:.0f}")
+
+
+def _ratio(ratio: Ratio | None) -> tuple[Text, Text]:
+    if ratio is None:
         return Text("-"), Text("-")
-    value, low, high = cell.ratio.value, cell.ratio.low, cell.ratio.high
-    return coloured(value), Text(f"{low:.2f}-{high:.2f}", "dim")
+    return coloured(ratio.value), Text(f"{ratio.low:.2f}-{ratio.high:.2f}", "dim")
 
 
 def coloured(ratio: float) -> Text:
@@ -96,6 +104,32 @@ def coloured(ratio: float) -> Text:
 def _efficiency(cell: Cell, work: Work, machine: Machine) -> str:
     ours = cell.times.get(GEARSHIFT.name)
     return f"{work.least_seconds(cell.rows, machine) / ours.median:.0%}" if ours else "-"
+
+
+def print_preprocessed(console: Console, found: Preprocessed) -> None:
+    """Medians in ms with half the quartile distance, and how many times as long others took."""
+    table = Table(
+        title="preprocessing 640x480 NV12 into the detector 320n: median ms per call, "
+        f"{found.rounds} round{'s' * (found.rounds != 1)}; then the other's time over the folded",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for head in ("engine", "frames", *WAYS):
+        table.add_column(head, justify="left" if head == "engine" else "right", no_wrap=True)
+    before = ("numpy", "opencv")  # the calls
+    for way in before:
+        table.add_column(f"{way}/folded", justify="right")
+        table.add_column("90 %", justify="right")
+    for cell in found.cells:
+        figures = [_spread_out(cell.times[way]) for way in WAYS]
+        ratios = [text for way in before for text in _ratio(cell.ratios[way])]
+        table.add_row(cell.engine, str(cell.rows), *figures, *ratios)
+    console.print(table)
+    for way, (how, _) in WAYS.items():
+        console.print(f"  {way:<12} {how}")
+    warn_of(console, found.bystanders, "while this was timed")
 
 
 def warn_of(console: Console, bystanders: float, when: str) -> None:
