@@ -115,8 +115,8 @@ def parsed(capsys: Printed, *words: str) -> Any:
             [
                 "mode fixed",
                 "gears none: every dim is fixed",
-                "rows the batch size is fixed: every call is one run of exactly the declared "
-                "shapes",
+                "rows there is no number of rows to choose: every call is one run, of a shape "
+                "declared",
                 "input x float32 [1, 3, 8, 8] -",
                 "- 960 bytes onnxruntime 0.0e+00 0.0e+00 y",
             ],
@@ -159,7 +159,8 @@ def parsed(capsys: Printed, *words: str) -> Any:
             [
                 "mode range",
                 "gears none: dims vary within their ranges",
-                "rows every call is one run of the engine's own dynamic shapes",
+                "rows every call is one run of the engine's own dynamic shapes, checked at both "
+                "ends",
                 "input x float32 [-1, 3, 8, -1] - 1~2,3,8,-1",
             ],
         ),

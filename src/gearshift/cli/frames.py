@@ -87,9 +87,9 @@ def rows_line(manifest: Manifest) -> str:
     """What becomes of a number of rows that is no gear's."""
     proof, gears = manifest.proof, gear_set(manifest)
     if gears.mode == "range":
-        return "every call is one run of the engine's own dynamic shapes"
+        return "every call is one run of the engine's own dynamic shapes, checked at both ends"
     if not gears.has_rows:
-        return "the batch size is fixed: every call is one run of exactly the declared shapes"
+        return "there is no number of rows to choose: every call is one run, of a shape declared"
     if not proof.separable:
         return f"rows are not known to be independent: exact gears only ({proof.reason})"
     how = "proved" if proof.verdict == "proved" else "tested, not proved"
