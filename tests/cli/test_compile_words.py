@@ -16,7 +16,7 @@ from gearshift.gears.declared import check_declared
 from gearshift.gears.parse import parse_pads
 from gearshift.options import INPUT_FORMATS, CompileOptions
 
-COMMANDS = (print,) * 5
+COMMANDS = (print,) * 6
 OPEN = (("x", ((1, 8), (3, 3), (1, -1))),)
 
 

@@ -21,7 +21,7 @@ from gearshift.cli.commands import save_outputs
 from graphs import rapidocr_model
 from models import save_text
 
-COMMANDS = (print,) * 5
+COMMANDS = (print,) * 6
 MODEL = """
 <ir_version: 8, opset_import: ["" : 17]>
 m (float[N, 4] x) => (float[N, 3] y, float[N, 4] ab)

@@ -49,4 +49,4 @@ def test_the_commands_of_the_page_are_read() -> None:
     assert len(lines) == 5
     for program, *words in lines:
         assert program == "gearshift"
-        parse(words, (print,) * 5)
+        parse(words, (print,) * 6)

@@ -82,6 +82,9 @@ _ALLOWED = {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
         "memory", "networks", "tuning", "framing", "track", "images", "strategy",
     },
+    "acl": {"errors", "tensors", "gears", "session", "aipp", "stats"},
+    "bench": {"errors", "tensors", "gears", "opening", "session", "stats"},
+    "ais": {"errors", "tensors", "gears", "opening", "session", "bench"},
 }  # fmt: skip
 _FENCED = {  # library -> the only places that may import it
     "onnx": {"frontend", "analysis", "passes", "verify", "engines/reference.py", "dump"},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from gearshift._version import __version__
+from gearshift.cli.bench_words import add_bench
 from gearshift.cli.console import write
 from gearshift.engines.registry import ENGINE_NAMES
 from gearshift.errors import InputError, OptionError
@@ -77,7 +78,7 @@ def parse(argv: Sequence[str], commands: Sequence[Command]) -> argparse.Namespac
 
     Args:
         argv: the words after the program's name.
-        commands: the functions of compile, run, inspect, tune and cache.
+        commands: the functions of compile, run, inspect, tune, cache and bench.
     """
     parser = _Parser(
         prog="gearshift",
@@ -92,6 +93,7 @@ def parse(argv: Sequence[str], commands: Sequence[Command]) -> argparse.Namespac
         "inspect": _add_inspect,
         "tune": _add_tune,
         "cache": _add_cache,
+        "bench": _add_bench,
     }
     for (name, add_arguments), function in zip(adders.items(), commands, strict=True):
         summary = (function.__doc__ or "").strip()
@@ -269,6 +271,13 @@ def _add_tune(command: argparse.ArgumentParser) -> None:
 
 def _add_cache(command: argparse.ArgumentParser) -> None:
     command.add_argument("--clear", action="store_true", help="remove all of it")
+
+
+def _add_bench(command: argparse.ArgumentParser) -> None:
+    add_bench(command)
+    what = "measure for so long, if it was not measured here yet (default: never)"
+    command.add_argument("--tune", type=_seconds, default=0.0, metavar="SECONDS", help=what)
+    _add_session(command, "run on")
 
 
 def _add_session(command: argparse.ArgumentParser, what_for: str) -> None:

@@ -30,7 +30,7 @@ def run(argv: Sequence[str] | None) -> int:
     Returns:
         0, or the failing error's exit code.
     """
-    commands = (_compile, _run, _inspect, _tune, _cache)
+    commands = (_compile, _run, _inspect, _tune, _cache, _bench)
     arguments = parse(sys.argv[1:] if argv is None else argv, commands)
     try:
         with log_on_stderr("warning", "gearshift: %(message)s"):
@@ -172,6 +172,13 @@ def _cache(arguments: argparse.Namespace) -> None:
     from gearshift.cli.cache import show_cache
 
     show_cache(arguments)
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    """Run a model from files as ais_bench and msame do, and say how long it takes."""
+    from gearshift.cli.bench import bench
+
+    bench(arguments)
 
 
 def save_outputs(outputs: Mapping[str, Array], folder: Path) -> dict[str, str]:
