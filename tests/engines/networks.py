@@ -44,6 +44,15 @@ model (float[N, 3] x) => (float[N, 3] same, float[N, 3] r, float[N, 3] r2, float
 }
 """
 
+# Outputs that are inputs: nothing computes them.
+PASSED = """
+model (float[N, 3] x, int64[N] k) => (float[N, 3] z, float[N, 3] x, int64[N] k, float[N, 3] same)
+{
+  z = Relu (x)
+  same = Identity (x)
+}
+"""
+
 # Wide enough that engines cut it up between threads and pick other kernels for other sizes.
 LAYERS = """
 model (float[N, 96] x) => (float[N, 80] y)

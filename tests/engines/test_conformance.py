@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from networks import EXACT, MIXED, ROW_SUMS, TWINS, load, whole
+from networks import EXACT, MIXED, PASSED, ROW_SUMS, TWINS, load, whole
 
 from gearshift.engines.base import EngineOptions, Network
 from gearshift.engines.registry import ENGINE_NAMES, get_engine
@@ -195,6 +195,23 @@ def test_outputs_are_written_where_they_are_wanted(
             assert np.isnan(whole_result[[0, -1]]).all(), "nothing is written beside it"
         outputs[0][...] = 99
         np.testing.assert_array_equal(x, whole(shape, seed), "the input is not the output")
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("rows", [2, -1])
+@pytest.mark.parametrize("has_targets", [True, False])
+def test_outputs_that_are_inputs(engine: str, rows: int, has_targets: bool, tmp_path: Path) -> None:
+    executable = load(engine, PASSED, tmp_path).executable({"x": (rows, 3), "k": (rows,)})
+    for seed in range(3):
+        x, k = whole((2, 3), seed), np.arange(2) + seed
+        shapes = (((2, 3), "f4"), ((2, 3), "f4"), ((2,), "i8"), ((2, 3), "f4"))
+        into: list[Array | None] = [np.empty(*each) for each in shapes] if has_targets else []
+        outputs = executable.run([x, k], into)
+        for output, wanted in zip(outputs, (np.maximum(x, 0), x, k, x), strict=True):
+            np.testing.assert_array_equal(output, wanted)
+        assert all(output is target for output, target in zip(outputs, into, strict=False))
+        outputs[1][...] = 99
+        np.testing.assert_array_equal(x, whole((2, 3), seed), "the input is not the output")
 
 
 def test_onnxruntime_reads_no_file_that_a_topology_names(

@@ -149,6 +149,11 @@ class _CompiledIR(Executable):
         self._network = network
         self._stamp = stamp
         self._feeds = [_Feed(spec) for spec in network.inputs]
+        names = [spec.name for spec in network.inputs]
+        # OpenVINO would take an array for such an output for the input itself, and compute on it.
+        self._passed = [
+            names.index(spec.name) if spec.name in names else None for spec in network.outputs
+        ]
         self._results = [
             _Result(spec, output)
             for spec, output in zip(network.outputs, compiled.outputs, strict=True)
@@ -159,7 +164,10 @@ class _CompiledIR(Executable):
         # Kept until the run is over: a request points into an array and does not keep it alive.
         inputs = [feed.tensor(array) for feed, array in zip(self._feeds, feeds, strict=True)]
         given = into or [None] * len(self._results)
-        outputs = [result.tensor(array) for result, array in zip(self._results, given, strict=True)]
+        outputs: list[tuple[Array | None, Any]] = [
+            (_copied(feeds[source], target), None) if source is not None else result.tensor(target)
+            for result, target, source in zip(self._results, given, self._passed, strict=True)
+        ]
         request = self._borrow()
         try:
             with engine_errors("openvino", "running", *_FOREIGN):
@@ -167,11 +175,12 @@ class _CompiledIR(Executable):
                     request.set_input_tensor(index, tensor)
                 # Every time, or a request would write into an array of an earlier run.
                 for index, (_, tensor) in enumerate(outputs):
-                    request.set_output_tensor(index, tensor)
+                    if tensor is not None:
+                        request.set_output_tensor(index, tensor)
                 request.infer(share_outputs=True)  # or it would copy each of them once more
         finally:
             self._idle.append(request)
-        return [tensor.data if array is None else array for array, tensor in outputs]
+        return [array if array is not None else tensor.data for array, tensor in outputs]
 
     def blob(self) -> bytes | None:
         """The compiled network without its weights, if it can find them again.
@@ -234,6 +243,14 @@ class _Result:
                 return None, ov.Tensor(self._type, self._nothing)
             target = np.empty(self._shape, self._dtype)
         return target, ov.Tensor(target, True)  # shared
+
+
+def _copied(feed: Array, target: Array | None) -> Array:
+    """What an output gives that is an input, too."""
+    if target is None:
+        return feed.copy()
+    target[...] = feed
+    return target
 
 
 @cache
