@@ -14,6 +14,7 @@ from typing import Final
 from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
 from gearshift.acl.handles import Handles
+from gearshift.acl.reports import forget
 from gearshift.acl.streams import Stream
 
 DEFAULT_DEVICES: Final = 2
@@ -82,7 +83,7 @@ def release_device(device: int, force: bool = False) -> None:
             return
         del _times_set[device]
         context = CONTEXTS.remove(_default_of.pop(device))
-    context.stream.end()
+    _end(context)
 
 
 def new_context(device: int) -> int:
@@ -98,7 +99,12 @@ def end_context(handle: int) -> None:
         raise Refusal(
             Code.RT_PARAM_INVALID, f"{handle:#x} is a device's default context: reset the device"
         )
-    CONTEXTS.remove(handle).stream.end()
+    _end(CONTEXTS.remove(handle))
+
+
+def _end(context: Context) -> None:
+    forget(context.stream)
+    context.stream.end()
 
 
 def enter(handle: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from operator import index as whole
 from typing import Any, Final
 
 from gearshift.acl.call import ADDRESS, INT, SIZE, TEXT, Kind, Refusal, beside, fallback, public
@@ -49,13 +50,13 @@ class TensorDesc:
 def _dims(value: Any) -> list[int]:
     if not isinstance(value, list):
         raise TypeError("a list of whole numbers is wanted")
-    return [int(dim.__index__()) for dim in value]
+    return [whole(dim) for dim in value]
 
 
 def _ranges(value: Any) -> list[list[int]]:
     if not isinstance(value, list):
         raise TypeError("a list of pairs is wanted")
-    pairs = [[int(end.__index__()) for end in pair] for pair in value]
+    pairs = [[whole(end) for end in pair] for pair in value]
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError("a range is a smallest and a largest value")
     return pairs

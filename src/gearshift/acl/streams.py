@@ -20,6 +20,7 @@ Task = Callable[[], None]
 _log: Final = logging.getLogger("gearshift.acl")
 _EXIT_SECONDS: Final = 5.0
 _streams: Final[weakref.WeakSet[Stream]] = weakref.WeakSet()
+_streams_lock: Final = threading.Lock()
 
 
 class Stream:
@@ -41,7 +42,8 @@ class Stream:
         self._error: Refusal | None = None
         self._ended = False
         self._worker: threading.Thread | None = None
-        _streams.add(self)
+        with _streams_lock:
+            _streams.add(self)
 
     def submit(self, task: Task) -> None:
         """Puts a task behind all others."""
@@ -176,6 +178,8 @@ class Event:
 def _leave() -> None:
     """Lets what is running end, so that no worker is inside an engine while it is torn down."""
     deadline = time.monotonic() + _EXIT_SECONDS
-    for worker in [stream.abandon() for stream in tuple(_streams)]:
+    with _streams_lock:
+        streams = tuple(_streams)
+    for worker in [stream.abandon() for stream in streams]:
         if worker is not None and worker is not threading.current_thread():
             worker.join(max(deadline - time.monotonic(), 0.0))

@@ -6,6 +6,7 @@ import ctypes
 import threading
 import warnings
 from collections.abc import Callable
+from operator import index
 from typing import Any, Final
 
 import numpy as np
@@ -47,7 +48,7 @@ def _array(value: object) -> npt.NDArray[Any]:
 def _shape(value: object) -> tuple[int, ...]:
     if not isinstance(value, tuple):
         raise TypeError("a tuple of whole numbers is wanted")
-    shape = tuple(int(dim.__index__()) for dim in value)
+    shape = tuple(index(dim) for dim in value)
     if any(dim < 0 for dim in shape):
         raise ValueError("a dim is negative")
     return shape
