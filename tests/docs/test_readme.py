@@ -43,6 +43,7 @@ def run(command: list[str] | str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(300)  # half a minute of compiling, on a machine that is all its own
 def test_every_block_in_order(folder: Path) -> None:
     ran = []
     for language, text in BLOCKS:
@@ -57,12 +58,12 @@ def test_every_block_in_order(folder: Path) -> None:
     assert "ATC run success" in by_atc
     assert "8 + 4 + 1" in python
     assert "(13, 40, 18710)" in python
-    assert "1,640  openvino" in wide
+    assert "1,320  openvino" in wide
     assert "frame  inputs" in shown
-    assert "x [4, 3, 48, 640]" in shown
+    assert "x [4, 3, 48, 320]" in shown
     assert "x: uint8[-1, 48, 320, 3] [(3, 40, 18710)]" in images
+    assert "4 + 1 + 1 [(6, 20, 18710)]" in images
     assert "4 + 1 + 1 [(6, 40, 18710)]" in images
-    assert "4 + 1 + 1 [(6, 80, 18710)]" in images
     assert "one gear" in tuned
     assert "speed allows any number" in budget
     assert str(folder / "cache") in cache
