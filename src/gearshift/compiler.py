@@ -203,7 +203,7 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
         )
         if options.pad:
             on_progress("running padded inputs", 0, 1)
-            PadCheck(verification, options.pad, found.follows).run(networks)
+            PadCheck(verification, found.pads).run(networks)
         proof = recording.proof_record(
             found.proof,
             checks,
@@ -297,7 +297,7 @@ def _describe(
         mode=found.gears.mode,
         inputs=recording.input_records(found.gears, options.pad),
         outputs=recording.output_records(
-            found.outputs, layouts or [None] * len(found.outputs), found.follows
+            found.outputs, layouts or [None] * len(found.outputs), found.pads.follows
         ),
         gears=recording.gear_records(found.gears, found.outputs, found.facts, found.memory, checks),
         proof=proof,
@@ -309,6 +309,7 @@ def _describe(
         metadata=found.program.metadata,
         options=recording.option_records(options),
         warnings=warnings,
+        padded=found.pads.padded,
         aipp=recording.aipp_records(found.steps),
     )
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gearshift.analysis.facts import Facts, walk
-from gearshift.analysis.follows import check_pads, find_follows
+from gearshift.analysis.follows import Pads, find_pads
 from gearshift.analysis.memory import GearMemory, predict_run_bytes
 from gearshift.declaring import declare_gears, input_shapes, mode_of
 from gearshift.errors import InternalError, UnsupportedModelError
 from gearshift.frontend.bind import bind_inputs
 from gearshift.frontend.onnx import load_program
-from gearshift.gears.follow import Follow
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.options import CompileOptions
 from gearshift.passes import run_passes
@@ -50,7 +49,7 @@ class Findings:
         proof: whether rows are independent.
         outputs: -1 for every dim that differs between gears.
         layouts: how rows lie in the outputs, proved or to be tested; None if they do not.
-        follows: for each output the dims that grow with what may be padded.
+        pads: what may be padded beside the rows, and what follows it.
     """
 
     program: Program
@@ -64,7 +63,7 @@ class Findings:
     proof: Proof
     outputs: tuple[TensorSpec, ...]
     layouts: tuple[RowLayout | None, ...] | None
-    follows: tuple[tuple[Follow, ...], ...]
+    pads: Pads
 
 
 def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
@@ -99,7 +98,7 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
         proof=proof,
         outputs=outputs,
         layouts=layouts,
-        follows=find_follows(program, gears, outputs, layouts, check_pads(gears, options.pad)),
+        pads=find_pads(program, gears, outputs, layouts, options.pad),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from gearshift.artifact.manifest import Manifest
 from gearshift.errors import GearError, InputError
 from gearshift.gears.gear import Gear
+from gearshift.gears.pads import can_be_padded, cuts
 from gearshift.opening import gear_set
 from gearshift.rows import fill
 from gearshift.tensors import Array, Shape, TensorSpec, format_shape
@@ -16,7 +18,7 @@ from gearshift.tensors import Array, Shape, TensorSpec, format_shape
 _SHOWN: Final = 3
 
 Cost = Callable[[int], float]
-"""What a call would take within the frame of that number."""
+"""What a call would take within the frame of that number; infinite if that cannot run it."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,10 @@ class Framing:
         self._pads = {
             record.name: record.pad for record in manifest.inputs if record.pad is not None
         }
+        self._padded = manifest.padded
         self._follows = [output.follows for output in manifest.outputs]
         self._shapes = [tuple(spec.shape for spec in frame.inputs) for frame in self._gears.frames]
+        self._sizes = [frame.elements(frame.largest) for frame in self._gears.frames]
         self._by_shapes = {shapes: number for number, shapes in enumerate(self._shapes)}
 
     def find(self, feeds: list[Array], gear: Gear | None, cost: Cost) -> Fit:
@@ -61,46 +65,37 @@ class Framing:
         if self._gears.ranges:
             self._check_ranges(feeds)
             return Fit(0, feeds)
-        asked = None if gear is None else self._gears.frame_of(gear)[0]
         shapes = tuple(
             (-1, *feed.shape[1:]) if carries else feed.shape
             for feed, carries in zip(feeds, self._gears.carriers, strict=True)
         )
-        number = self._by_shapes.get(shapes) if asked is None else asked
-        if number is not None and self._shapes[number] == shapes:
-            return Fit(number, feeds)
-        fitting = [
-            index
-            for index in (range(len(self._shapes)) if asked is None else [asked])
-            if self._fits(shapes, self._shapes[index])
-        ]
+        exact = self._by_shapes.get(shapes)
+        if gear is None and exact is not None and (not self._padded or cost(exact) < math.inf):
+            return Fit(exact, feeds)
+        asked = None if gear is None else self._gears.frame_of(gear)[0]
+        numbers = range(len(self._shapes)) if asked is None else [asked]
+        fitting = [number for number in numbers if self._fits(shapes, self._shapes[number])]
         if not fitting:
             raise self._no_fit(shapes, gear)
-        number = min(fitting, key=cost) if len(fitting) > 1 else fitting[0]
-        return self._padded(number, feeds)
+        # If none can run so many rows, the one that fits exactly says so best.
+        number = min(fitting, key=lambda each: (cost(each), each != exact, self._sizes[each]))
+        return Fit(number, feeds) if number == exact else self._pad(number, feeds)
 
     def _fits(self, shapes: Sequence[Shape], frame: Sequence[Shape]) -> bool:
-        return all(
-            have == want or (have < want and spec.name in self._pads)
-            for spec, given, wanted in zip(self._gears.inputs, shapes, frame, strict=True)
-            for have, want in zip(given, wanted, strict=True)
-        )
+        if shapes == frame:
+            return True
+        names = [spec.name for spec in self._gears.inputs]
+        given, wanted = dict(zip(names, shapes, strict=True)), dict(zip(names, frame, strict=True))
+        return bool(self._padded) and can_be_padded(given, wanted, self._padded)
 
-    def _padded(self, number: int, feeds: Sequence[Array]) -> Fit:
+    def _pad(self, number: int, feeds: Sequence[Array]) -> Fit:
+        specs = self._gears.inputs
         filled = [
             fill(feed, shape, self._pads.get(spec.name, 0))
-            for spec, feed, shape in zip(
-                self._gears.inputs, feeds, self._shapes[number], strict=True
-            )
+            for spec, feed, shape in zip(specs, feeds, self._shapes[number], strict=True)
         ]
-        given = {
-            spec.name: feed.shape for spec, feed in zip(self._gears.inputs, feeds, strict=True)
-        }
-        cuts = tuple(
-            {rule.axis: rule.of(given[rule.input][rule.input_axis]) for rule in follows}
-            for follows in self._follows
-        )
-        return Fit(number, filled, cuts)
+        given = {spec.name: feed.shape for spec, feed in zip(specs, feeds, strict=True)}
+        return Fit(number, filled, cuts(self._follows, given))
 
     def _check_ranges(self, feeds: Sequence[Array]) -> None:
         for spec, feed, ranges in zip(self._gears.inputs, feeds, self._gears.ranges, strict=True):
@@ -123,7 +118,7 @@ class Framing:
         near = sorted(self._shapes, key=lambda frame: _distance(shapes, frame))[:_SHOWN]
         nearest = "; or ".join(_written(self._gears.inputs, frame) for frame in near)
         if len(self._shapes) == 1:
-            return GearError(f"the model takes {nearest}, and got {seen}.")
+            return GearError(f"no gear takes {seen}: the model takes {nearest}.")
         how = (
             "none of which these can be padded to"
             if self._pads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -23,6 +24,7 @@ from gearshift.options import Precision
 from gearshift.tensors import Array, RowLayout, Shape, TensorSpec, dtype_named
 
 
+@lru_cache(maxsize=16)
 def gear_set(manifest: Manifest) -> GearSet:
     """The gears of an artifact."""
     inputs = tuple(

@@ -17,8 +17,8 @@ from gearshift.artifact.manifest import (
     SourceRecord,
 )
 from gearshift.engines.base import Constant
-from gearshift.gears.follow import Follow
 from gearshift.gears.gear import Gear, GearSet
+from gearshift.gears.pads import Follow
 from gearshift.options import CompileOptions
 from gearshift.preprocessing import Preprocessing, config_text
 from gearshift.program import Source

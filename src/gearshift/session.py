@@ -37,6 +37,8 @@ from gearshift.track import Track
 from gearshift.tuning.table import CostTable
 
 _WORKER: Final = "gearshift-session"
+_MOST_ROWS: Final = 10_000_000
+"""A plan lists its pieces; nobody reads as many."""
 
 
 def load(
@@ -152,7 +154,7 @@ class Session:
         Args:
             rows: how many.
             shapes: of the arrays of a call, by input name; needed where gears differ in more than
-                their number of rows.
+                their number of rows, of which the shapes may have any.
 
         Raises:
             GearError: the rows are not independent and `rows` is not a gear's, or no gear has those
@@ -160,11 +162,11 @@ class Session:
             InputError: `rows` is not a number of rows, or shapes are missing.
         """
         rows = _whole(rows, "a number of rows")
-        if rows < 0:
-            raise InputError(f"cannot plan {rows} rows: give 0 or more.")
+        if not 0 <= rows <= _MOST_ROWS:
+            raise InputError(f"cannot plan {rows} rows: give 0 to {_MOST_ROWS}.")
         if shapes is None and len(self._tracks) == 1:
             return self._tracks[0].plan(rows)
-        return self._tracks[self._frame_for(shapes or {})].plan(rows)
+        return self._tracks[self._frame_for(rows, shapes)].plan(rows)
 
     def run(
         self, inputs: Mapping[str, Any], *, gear: int | Sequence[int] | None = None
@@ -223,7 +225,7 @@ class Session:
         asked = self._one_gear(gear, inputs.pop(MBATCH_INPUT, None))
         feeds = check_feeds(self._gears.inputs, self._images.prepare(inputs))
         rows = count_rows(self._gears.row_inputs, feeds)
-        fit = self._framing.find(feeds, asked, lambda number: self._tracks[number].plan(rows).cost)
+        fit = self._framing.find(feeds, asked, lambda number: self._tracks[number].cost(rows))
         there = None if asked is None else self._gears.frame_of(asked)[1].rows
         made = cut_off(self._tracks[fit.frame].run(fit.feeds, there), fit.cuts)
         return {spec.name: result for spec, result in zip(self._outputs, made, strict=True)}
@@ -262,7 +264,7 @@ class Session:
         return report_memory(
             tuple(program for track in self._tracks for program in track.memory()),
             measured=all(each.table is not None for each in strategies),
-            limit=sum(limits) if limits else None,
+            limit=max(limits, default=None),  # frames share the room: the widest is what counts
             mapped=self._artifact.size,
         )
 
@@ -332,15 +334,15 @@ class Session:
         for track in self._tracks:
             track.preload(None if gears is True else gears)
 
-    def _frame_for(self, shapes: Mapping[str, Sequence[int]]) -> int:
+    def _frame_for(self, rows: int, shapes: Mapping[str, Sequence[int]] | None) -> int:
         names = [spec.name for spec in self._gears.inputs]
-        if sorted(shapes) != sorted(names):
+        if not isinstance(shapes, Mapping) or set(shapes) != set(names):
             raise InputError(
                 f"the gears of this model differ in more than their rows: give shapes= of all "
-                f"inputs, {', '.join(names)}; got {', '.join(shapes) or 'none'}."
+                f"inputs, {', '.join(names)}, by name; got {shapes!r}."
             )
         dummies = [_dummy(spec, shapes[spec.name]) for spec in self._gears.inputs]
-        return self._framing.find(dummies, None, lambda number: float(number)).frame
+        return self._framing.find(dummies, None, lambda each: self._tracks[each].cost(rows)).frame
 
     def _one_gear(self, gear: object, shape_data: object) -> Gear | None:
         """The gear asked for, in either of its two spellings."""

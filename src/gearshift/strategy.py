@@ -70,7 +70,11 @@ def find_strategy(artifact: Artifact, frame: int, options: SessionOptions) -> St
         return _measured(artifact, sizes, options, table)
     seconds = tuning_seconds(options.tune) / len(gears.frames)
     if seconds == 0:
-        return _stated(artifact, frame, options, default_costs(sizes))
+        # Frames are compared by what they cost, and a longer one takes longer.
+        scale = gears.frames[frame].elements(gears.frames[frame].gears[0]) / sizes[0]
+        scale = scale if len(gears.frames) > 1 else 1.0
+        costs = {rows: cost * scale for rows, cost in default_costs(sizes).items()}
+        return _stated(artifact, frame, options, costs)
     _LOG.warning(
         "%s was not measured on this host yet: measuring for %g s, once (tune=0 or "
         "GEARSHIFT_TUNE_SECONDS=0 leaves it out)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -74,6 +75,13 @@ class Track:
             wanted |= self.menu.builds_of(self.plan(gear))
         for build in sorted(wanted):
             self._programs.get(build)
+
+    def cost(self, rows: int) -> float:
+        """What the plan for that many rows costs; infinite if there is none."""
+        try:
+            return self.plan(rows).cost
+        except GearError:
+            return math.inf
 
     def plan(self, rows: int) -> Plan:
         """The pieces for that many rows, once their programs are built. Raises GearError."""

@@ -20,7 +20,7 @@ from gearshift.artifact.manifest import AippRecord, GearRecord, InputRecord, Man
 from gearshift.artifact.reader import Artifact
 from gearshift.artifact.writer import write_artifact
 from gearshift.errors import CorruptArtifactError, NewerArtifactError
-from gearshift.gears.follow import Follow
+from gearshift.gears.pads import Follow
 
 PAGE = (Path(__file__).parents[2] / "docs" / "artifact-format.md").read_text("utf-8")
 SCALE = InputRecord("scale", "float16", ())

@@ -152,3 +152,102 @@ def test_what_is_refused(
     with pytest.raises(error, match=f"(?s){says}"):
         build(attention, tmp_path, **options)
     assert not (tmp_path / "m.om").exists()
+
+
+def one_node(path: Path, node: onnx.NodeProto, form: list[int | str], out: list[Any]) -> Path:
+    """A model of one node, x in and y out."""
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, form)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, out)],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    return path
+
+
+def test_height_and_width_are_cut_each_by_its_own(tmp_path: Path) -> None:
+    """Square gears make both alike at every gear, which is no reason to take one for the other."""
+    form: list[int | str] = [1, 3, "h", "w"]
+    path = one_node(tmp_path / "relu.onnx", helper.make_node("Relu", ["x"], ["y"]), form, form)
+    gearshift.compile(
+        path,
+        output=tmp_path / "m.om",
+        input_shape={"x": (1, 3, -1, -1)},
+        dynamic_image_size="16,16;32,32",
+        pad={"x": 0},
+    )
+    x = np.random.default_rng(0).standard_normal((1, 3, 20, 28)).astype(np.float32)
+    with gearshift.load(tmp_path / "m.om") as model:
+        np.testing.assert_array_equal(model.run({"x": x})["y"], np.maximum(x, 0))
+
+
+@pytest.mark.parametrize("op_type", ["ReduceMax", "ReduceMin", "ReduceMean"])
+def test_what_looks_at_all_positions_is_found_out(tmp_path: Path, op_type: str) -> None:
+    """Normal numbers have some above 0 and some below, which would hide a padding of 0."""
+    node = helper.make_node(op_type, ["x"], ["y"], axes=[1], keepdims=0)
+    path = one_node(tmp_path / "m.onnx", node, ["n", "s"], ["n"])
+    with pytest.raises(VerificationError, match="padding is not safe"):
+        gearshift.compile(
+            path,
+            output=tmp_path / "m.om",
+            input_shape={"x": (-1, -1)},
+            dynamic_dims="1,32;4,32;1,64",
+            input_format="ND",
+            pad={"x": 0},
+        )
+
+
+def test_what_cannot_be_compared_is_not_verified(tmp_path: Path) -> None:
+    """Not a number on both sides is no agreement."""
+    node = helper.make_node("Sqrt", ["x"], ["y"])
+    path = one_node(tmp_path / "m.onnx", node, ["n", "s"], ["n", "s"])
+    options: dict[str, Any] = {
+        "input_shape": {"x": (-1, -1)},
+        "dynamic_dims": "1,4;4,4;1,8",
+        "input_format": "ND",
+        "pad": {"x": 0},
+    }
+    x = -np.ones((2, 8), np.float32)
+    with pytest.raises(VerificationError, match="could not be verified"):
+        gearshift.compile(path, output=tmp_path / "m.om", sample_inputs={"x": x}, **options)
+    gearshift.compile(path, output=tmp_path / "m.om", sample_inputs={"x": -x}, **options)
+
+
+def test_dims_that_go_together_have_to_be_alike(
+    padded: gearshift.Session,
+) -> None:
+    given = feeds(1, 7) | {"mask": np.ones((1, 3), np.int64)}
+    with pytest.raises(GearError, match="no gear takes"):
+        padded.run(given)
+
+
+def test_a_frame_that_cannot_run_the_rows_is_passed_over(tmp_path: Path) -> None:
+    """Rows that are mixed run at exact gears only: the other frame has one for this call."""
+    node = helper.make_node("CumSum", ["x", "axis"], ["y"])
+    graph = helper.make_graph(
+        [node],
+        "mixing",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "s"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "s"])],
+        [numpy_helper.from_array(np.array(0), "axis")],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    gearshift.compile(
+        path,
+        output=tmp_path / "m.om",
+        input_shape={"x": (-1, -1)},
+        dynamic_dims="1,64;2,128;1,256;2,256",
+        input_format="ND",
+        pad={"x": 0},
+    )
+    with gearshift.load(tmp_path / "m.om") as model:
+        for rows, length in ((1, 50), (2, 50), (1, 128), (2, 64)):
+            x = np.ones((rows, length), np.float32)
+            np.testing.assert_array_equal(model.run({"x": x})["y"], np.cumsum(x, 0))
+        with pytest.raises(GearError, match="3 rows"):
+            model.run({"x": np.ones((3, 64), np.float32)})
+        assert model.plan(1, {"x": (1, 50)}).pieces[0].gear == 1

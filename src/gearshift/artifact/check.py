@@ -101,9 +101,22 @@ def _check_inputs(manifest: Manifest) -> None:
         shapes = [record.shape for record in inputs]
         rule = "fixed in every dim" if is_open else "such that one has a first dim of -1"
         _refuse("inputs", shapes, rule)
+    _check_padded(manifest)
     for output in manifest.outputs:
         _check_follows(output, {record.name: len(record.shape) for record in inputs})
     _check_aipp(manifest)
+
+
+def _check_padded(manifest: Manifest) -> None:
+    records = {record.name: record for record in manifest.inputs}
+    for each in manifest.padded:
+        if not each.places or each.least < 1:
+            _refuse("padded", each, "of one place or more, and from a size of 1 or more")
+        for name, axis in each.places:
+            if name not in records or not 0 <= axis < len(records[name].shape):
+                _refuse("padded", each, "of axes that the inputs have")
+            if records[name].shape[axis] != -1 or records[name].pad is None:
+                _refuse("padded", each, "of open axes of inputs that have a pad")
 
 
 def _check_follows(output: OutputRecord, ranks: Mapping[str, int]) -> None:

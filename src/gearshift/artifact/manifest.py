@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gearshift.artifact.codec import LEFT_OUT
-from gearshift.gears.follow import Follow
+from gearshift.gears.pads import Follow, Padded
 from gearshift.tensors import Range, Shape
 
 _NEW: Final = {LEFT_OUT: True}
@@ -187,6 +187,7 @@ class Manifest:
         options: what the user asked for, as (name, value) pairs in a fixed order.
         warnings: what the compile warned about.
         aipp: preprocessing that is a part of the model, by input.
+        padded: the dims that may be padded beside the rows, those together that have to be alike.
     """
 
     producer: str
@@ -202,6 +203,7 @@ class Manifest:
     options: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     aipp: tuple[AippRecord, ...] = field(default=(), metadata=_NEW)
+    padded: tuple[Padded, ...] = field(default=(), metadata=_NEW)
 
     @property
     def is_plain(self) -> bool:

@@ -7,6 +7,7 @@ frame differ in their number of rows only, and everything is planned within one 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -101,8 +102,8 @@ class GearSet:
         if not self.dealt:
             return (self,)
         sizes: dict[tuple[Shape, ...], list[Gear]] = {}
-        for gear in self.gears:
-            rows, shapes = self._within_frame(gear)
+        for dealt in self.dealt:
+            rows, shapes = self._within_frame(dealt)
             sizes.setdefault(shapes, []).append(Gear((rows,)))
         mode: Mode = "batch" if self.has_rows else "fixed"
         return tuple(
@@ -121,16 +122,28 @@ class GearSet:
         """Which frame a declared gear is in, and what it is called there."""
         if self.mode == "range":
             return 0, self.frames[0].gears[0]
-        if not self.dealt:
-            return 0, gear
-        rows, shapes = self._within_frame(gear)
-        of_frames = [tuple(spec.shape for spec in frame.inputs) for frame in self.frames]
-        return of_frames.index(shapes), Gear((rows,))
+        return self._places[gear] if self.dealt else (0, gear)
+
+    @cached_property
+    def _places(self) -> dict[Gear, tuple[int, Gear]]:
+        numbers = {
+            tuple(spec.shape for spec in frame.inputs): number
+            for number, frame in enumerate(self.frames)
+        }
+        found = {}
+        for gear, dealt in zip(self.gears, self.dealt, strict=True):
+            rows, shapes = self._within_frame(dealt)
+            found[gear] = numbers[shapes], Gear((rows,))
+        return found
 
     @property
     def largest(self) -> Gear:
-        """The gear of most rows; memory and buffers are sized for it."""
-        return max(self.gears, key=lambda gear: gear.values)
+        """The gear whose inputs have the most elements; of batch gears that of most rows."""
+        return max(self.gears, key=self.elements)
+
+    def elements(self, gear: Gear) -> int:
+        """Elements of all inputs at that gear."""
+        return sum(math.prod(shape) for shape in self.shapes(gear).values())
 
     def of_rows(self, rows: int) -> Gear:
         """The gear of exactly that batch size. Raises GearError (145013) if none was declared."""
@@ -176,9 +189,8 @@ class GearSet:
             for spec, carries in zip(self.inputs, self.carriers, strict=True)
         }
 
-    def _within_frame(self, gear: Gear) -> tuple[int, tuple[Shape, ...]]:
+    def _within_frame(self, dealt: tuple[Shape, ...]) -> tuple[int, tuple[Shape, ...]]:
         """The rows of a gear, and every input's shape with its rows open."""
-        dealt = self.dealt[self.gears.index(gear)]
         rows = ROWLESS
         shapes = []
         for shape, carries in zip(dealt, self.carriers, strict=True):

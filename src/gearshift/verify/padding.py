@@ -1,21 +1,28 @@
-"""Is padding beside the rows safe? Padded executions against exact ones of the model as it came."""
+"""Is padding beside the rows safe? Padded executions against exact ones of the model as it came.
+
+What a network does with padding can hide behind numbers that happen to be small, or equal to the
+padding. So each size is tried with several feeds, among them ones that the padding exceeds and ones
+that exceed it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gearshift.analysis.follows import padded_groups, shrunk
+import numpy as np
+
+from gearshift.analysis.follows import Pads, resized, smaller_sizes
 from gearshift.engines.base import Engine, Executable, LoadedNetwork, Network
 from gearshift.errors import EngineError, VerificationError
-from gearshift.gears.follow import Follow
 from gearshift.gears.gear import Gear, GearSet
+from gearshift.gears.pads import Padded, Shapes, can_be_padded, cuts
 from gearshift.rows import cut_off, fill
-from gearshift.tensors import Array, Shape, format_shape
+from gearshift.tensors import Array, format_shape
 from gearshift.verify.equivalence import differences
 from gearshift.verify.gears import Verification
 
-_SEED = 22
+_SEEDS = (22, 23, 24)
 
 
 @dataclass(frozen=True)
@@ -24,75 +31,89 @@ class PadCheck:
 
     Attributes:
         verification: how gears are verified.
-        pads: what each input is padded with, by name.
-        follows: for each output the dims to be cut off again.
+        pads: what may be padded.
     """
 
     verification: Verification
-    pads: Mapping[str, float]
-    follows: tuple[tuple[Follow, ...], ...]
+    pads: Pads
 
     def run(self, networks: Mapping[Engine, Network]) -> None:
         """Pads to each frame from smaller ones, and from sizes that are no gear's.
 
         Raises:
-            VerificationError: a padded execution gives other numbers than the exact one.
+            VerificationError: a padded execution gives other numbers than the exact one, or there
+                is no exact one to compare with.
             EngineError: an engine failed.
         """
-        compared = 0
+        tried: set[Padded] = set()
         for engine, network in networks.items():
             loaded = engine.load(network, self.verification.options)
             for gear in _largest_of_frames(self.verification.gears):
-                compared += self._check_gear(engine.name, loaded, gear)
+                tried |= self._check_gear(engine.name, loaded, gear)
             loaded.close()
-        if not compared:
+        if untried := [each for each in self.pads.padded if each not in tried]:
+            names = ", ".join(dict.fromkeys(name for each in untried for name, _ in each.places))
             raise VerificationError(
-                f"padding {', '.join(self.pads)} could not be verified: the model runs at none of "
-                "the sizes that would be padded. Inputs that grow together, such as ids and their "
-                "mask, have to be padded together."
+                f"padding {names} could not be verified: the model runs at none of the sizes that "
+                "would be padded, on the inputs it is verified on. Inputs that grow together, such "
+                "as ids and their mask, have to be padded together; or give sample_inputs."
             )
 
-    def _check_gear(self, engine: str, loaded: LoadedNetwork, gear: Gear) -> int:
-        """How many sizes were padded to that gear and gave the exact numbers."""
+    def _check_gear(self, engine: str, loaded: LoadedNetwork, gear: Gear) -> set[Padded]:
+        """What was padded to that gear and gave the exact numbers."""
         shapes = self.verification.gears.shapes(gear)
-        compared = 0
+        found: set[Padded] = set()
         executable: Executable | None = None
-        for exact in _smaller(self.verification.gears, gear, tuple(self.pads)):
-            feeds = self.verification.samples.feeds(exact, _SEED)
-            expected = self._expected(gear, feeds)
-            if expected is None:
-                continue
-            executable = executable or loaded.executable(shapes)
-            padded = [
-                fill(feed, shape, self.pads.get(name, 0))
-                for feed, (name, shape) in zip(feeds, shapes.items(), strict=True)
+        for exact in _smaller(self.verification.gears, gear, self.pads.padded):
+            for feeds in self._feeds(exact):
+                expected = self._expected(gear, feeds)
+                if expected is None:
+                    continue
+                executable = executable or loaded.executable(shapes)
+                padded = [
+                    fill(feed, shape, self.pads.values.get(name, 0))
+                    for feed, (name, shape) in zip(feeds, shapes.items(), strict=True)
+                ]
+                self._compare(engine, gear, exact, executable.run(padded), expected)
+                found |= {each for each in self.pads.padded if _differs(each, exact, shapes)}
+        return found
+
+    def _feeds(self, shapes: Shapes) -> Iterator[list[Array]]:
+        """The samples as they are; then padded inputs above the padding, and below it."""
+        samples = self.verification.samples
+        for seed in _SEEDS:
+            yield samples.feeds(shapes, seed)
+        for side in (1, -1):
+            feeds = samples.feeds(shapes, _SEEDS[0])
+            yield [
+                feed if spec.name in samples.given else _beside(feed, value, side)
+                for spec, feed in zip(self.verification.gears.inputs, feeds, strict=True)
+                for value in [self.pads.values.get(spec.name)]
             ]
-            self._compare(engine, gear, exact, executable.run(padded), expected)
-            compared += 1
-        return compared
 
     def _expected(self, gear: Gear, feeds: Sequence[Array]) -> list[Array] | None:
-        """What the model as it came gives; None if it does not take this size."""
+        """What the model as it came gives; None if it does not take these feeds."""
         gears = self.verification.gears
         specs = gears.frames[gears.frame_of(gear)[0]].inputs
         try:
-            return self.verification.reference.outputs(specs, feeds)
+            expected = self.verification.reference.outputs(specs, feeds)
         except EngineError:
             return None
+        hollow = any(
+            out.dtype.kind == "f" and out.size and not np.isfinite(out).any() for out in expected
+        )
+        return None if hollow else expected
 
     def _compare(
         self,
         engine: str,
         gear: Gear,
-        exact: Mapping[str, Shape],
+        exact: Shapes,
         made: Sequence[Array],
         expected: Sequence[Array],
     ) -> None:
-        cuts = [
-            {rule.axis: rule.of(exact[rule.input][rule.input_axis]) for rule in rules}
-            for rules in self.follows
-        ]
-        found = differences(self.verification.output_names, cut_off(made, cuts), expected)
+        ours = cut_off(made, cuts(self.pads.follows, exact))
+        found = differences(self.verification.output_names, ours, expected)
         for difference, want in zip(found, expected, strict=True):
             allowed = self.verification.tolerance if want.dtype.kind == "f" else 0.0
             if difference.relative > allowed:
@@ -105,6 +126,19 @@ class PadCheck:
                 )
 
 
+def _beside(feed: Array, value: float | None, side: int) -> Array:
+    """Of a padded input all numbers on one side of the padding; whole ones above it in any case."""
+    if value is None:
+        return feed
+    if feed.dtype.kind == "f":
+        return np.asarray(value + side * (1 + np.abs(feed)), feed.dtype)
+    return np.full(feed.shape, value + 1, feed.dtype) if feed.dtype.kind in "iu" else feed
+
+
+def _differs(each: Padded, exact: Shapes, shapes: Shapes) -> bool:
+    return any(exact[name][axis] != shapes[name][axis] for name, axis in each.places)
+
+
 def _largest_of_frames(gears: GearSet) -> Iterator[Gear]:
     """The gear of most rows of each frame."""
     best: dict[int, tuple[int, Gear]] = {}
@@ -114,35 +148,22 @@ def _largest_of_frames(gears: GearSet) -> Iterator[Gear]:
     return (gear for _, gear in best.values())
 
 
-def _smaller(gears: GearSet, gear: Gear, names: Sequence[str]) -> Iterator[Mapping[str, Shape]]:
-    """Shapes to pad from: the next smaller frame's, the smallest frame's, and some of no frame."""
+def _smaller(gears: GearSet, gear: Gear, padded: Sequence[Padded]) -> Iterator[Shapes]:
+    """Shapes to pad from: other frames', and each padded dim by itself at sizes of no gear."""
     shapes = gears.shapes(gear)
-    groups = padded_groups(gears, names)
-    places = [place for group in groups for place in group]
     others = []
     for frame in gears.frames:
         exact = {
             spec.name: (shapes[spec.name][0], *spec.shape[1:]) if carries else spec.shape
             for spec, carries in zip(frame.inputs, frame.carriers, strict=True)
         }
-        if exact != shapes and _is_within(exact, shapes, places):
+        if exact != shapes and can_be_padded(exact, shapes, padded):
             others.append(exact)
     others.sort(key=lambda exact: sum(sum(shape) for shape in exact.values()))
     yield from others[:1]
     yield from others[1:][-1:]
-    for group in groups:
-        size = min(shapes[name][axis] for name, axis in group)
-        for by in dict.fromkeys((1, size // 3)):
-            odd = shrunk(shapes, group, by) if by else None
-            if odd is not None:
-                yield odd
-
-
-def _is_within(
-    exact: Mapping[str, Shape], shapes: Mapping[str, Shape], places: Sequence[tuple[str, int]]
-) -> bool:
-    return all(
-        have == want or (have < want and (name, axis) in places)
-        for name, shape in exact.items()
-        for axis, (have, want) in enumerate(zip(shape, shapes[name], strict=True))
-    )
+    for each in padded:
+        name, axis = each.places[0]
+        sizes = [size for size in smaller_sizes(shapes[name][axis]) if size >= each.least]
+        for size in dict.fromkeys([*sizes[:1], *sizes[len(sizes) // 2 :][:1], *sizes[-1:]]):
+            yield resized(shapes, each.places, size)

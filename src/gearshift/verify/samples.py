@@ -20,14 +20,15 @@ class Samples:
 
     def __init__(self, specs: Sequence[TensorSpec], given: Mapping[str, Array] | None) -> None:
         self._specs = specs
-        self._given = _checked(specs, given or {})
+        self.given = _checked(specs, given or {})
+        """What the user gave, by input."""
 
     def feeds(self, shapes: Mapping[str, Shape], seed: int) -> list[Array]:
         """One array per input at those shapes; another seed gives other rows."""
         random = np.random.default_rng(seed)
         return [
-            _rows_of(self._given[spec.name], shapes[spec.name], seed)
-            if spec.name in self._given
+            _rows_of(self.given[spec.name], shapes[spec.name], seed)
+            if spec.name in self.given
             else _made_up(spec, shapes[spec.name], random)
             for spec in self._specs
         ]
