@@ -113,11 +113,9 @@ def _put_before(
             tensor=spec.name,
         )
     step = Preprocessing(block, spec, layout)
-    channels, height, width = (spec.shape[axis] for axis in step.axes)
     aipp = block.aipp
     if isinstance(aipp, StaticAipp):
-        is_image = before.gears.mode == "image"
-        aipp = settle(aipp, spec.name, channels, height, width, gears=is_image)
+        aipp = _settled(aipp, step, before.gears)
     step = dataclasses.replace(
         step, block=dataclasses.replace(block, aipp=aipp, input_name=spec.name)
     )
@@ -126,6 +124,17 @@ def _put_before(
         return dataclasses.replace(before, steps=steps)
     program = fold_static(before.program, spec.name, aipp, layout)
     return Preprocessed(program, _of_images(before.gears, program, step), steps)
+
+
+def _settled(aipp: StaticAipp, step: Preprocessing, gears: GearSet) -> StaticAipp:
+    """With the sizes that are left to the model; the images of every gear must suit it."""
+    name, is_image = step.spec.name, gears.mode == "image"
+    place = [spec.name for spec in gears.inputs].index(name)
+    settled = aipp
+    for shape in [dealt[place] for dealt in gears.dealt] if is_image else [step.spec.shape]:
+        channels, height, width = (shape[axis] for axis in step.axes)
+        settled = settle(aipp, name, channels, height, width, gears=is_image)
+    return settled
 
 
 def _check_dynamic(aipp: DynamicAipp, spec: TensorSpec, layout: Layout, gears: GearSet) -> None:

@@ -302,6 +302,11 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "a crop with image gears": (STATIC.format("crop: true"), IMAGE, "E10052"),
     "a size with image gears": (STATIC.format("src_image_size_h: 8"), IMAGE, "E10052"),
+    "a gear of an odd width": (
+        "aipp_op { aipp_mode: static input_format: YUV420SP_U8 }",
+        ("input_shape=x:1,3,-1,-1", "dynamic_image_size=8,12;6,7"),
+        "E81012",
+    ),
     "gears of any dims": (
         STATIC.format(""),
         ("input_shape=x:-1,3,8,-1", "dynamic_dims=1,12;2,12", "input_format=ND"),
