@@ -214,6 +214,7 @@ def compile_model(options: CompileOptions, on_progress: OnProgress) -> CompileRe
         warnings = (
             *advise_batch_sizes(options.dynamic_batch_size),
             *left_out,
+            *_warn_of_hollow_checks(checks),
             *(_warn_of_rows(proof) if found.gears.has_rows else ()),
         )
         manifest = _describe(options, found, staged, tuple(topologies), checks, proof, warnings)
@@ -356,6 +357,15 @@ def _networks(
         engine: Network(topology, pool, staged.constants, found.gears.inputs, found.outputs)
         for engine, topology in topologies.items()
     }
+
+
+def _warn_of_hollow_checks(checks: Sequence[GearCheck]) -> list[str]:
+    names = dict.fromkeys(check.hollow for check in checks if check.hollow)
+    return [
+        f"output {name!r} had no finite number on the inputs it was verified on, so that nothing "
+        "was compared; give rows that the model was made for (sample_inputs=, --sample)."
+        for name in names
+    ]
 
 
 def _warn_of_rows(proof: ProofRecord) -> list[str]:

@@ -11,7 +11,7 @@ from gearshift.analysis.facts import Facts, walk
 from gearshift.analysis.follows import Pads, find_pads
 from gearshift.analysis.memory import GearMemory, predict_run_bytes
 from gearshift.declaring import declare_gears, input_shapes, mode_of
-from gearshift.errors import InternalError, UnsupportedModelError
+from gearshift.errors import InternalError, OptionError, UnsupportedModelError
 from gearshift.frontend.bind import bind_inputs
 from gearshift.frontend.onnx import load_program
 from gearshift.gears.gear import Gear, GearSet
@@ -77,6 +77,7 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
     asked = declare_gears(program, options)
     preprocessed = preprocess_inputs(program, asked, options)
     program, gears = preprocessed.program, preprocessed.gears
+    _check_pads(options, preprocessed.steps)
     facts = {}
     for index, gear in enumerate(gears):
         on_progress("fixing every shape", index, len(gears))
@@ -154,6 +155,15 @@ def _prove_frame(
             "unknown", f"it cannot be followed beyond {frame.sizes[0]} rows", "", "", (), {}
         )
     return prove(program, frame, followed)
+
+
+def _check_pads(options: CompileOptions, steps: Sequence[Preprocessing]) -> None:
+    images = [step.spec.name for step in steps if step.spec.name in options.pad]
+    if images:
+        raise OptionError(
+            f"pad gives {images[0]!r} a value, but its images are preprocessed (AIPP), and source "
+            "images are not padded; leave one of the two out."
+        )
 
 
 def _check_repairs(options: CompileOptions, repairs: Sequence[Repair], proof: Proof) -> None:

@@ -213,6 +213,9 @@ def test_what_cannot_be_compared_is_not_verified(tmp_path: Path) -> None:
     with pytest.raises(VerificationError, match="could not be verified"):
         gearshift.compile(path, output=tmp_path / "m.om", sample_inputs={"x": x}, **options)
     gearshift.compile(path, output=tmp_path / "m.om", sample_inputs={"x": -x}, **options)
+    del options["pad"]
+    report = gearshift.compile(path, output=tmp_path / "m.om", sample_inputs={"x": x}, **options)
+    assert [each for each in report.warnings if "'y' had no finite number" in each]
 
 
 def test_dims_that_go_together_have_to_be_alike(
@@ -251,3 +254,19 @@ def test_a_frame_that_cannot_run_the_rows_is_passed_over(tmp_path: Path) -> None
         with pytest.raises(GearError, match="3 rows"):
             model.run({"x": np.ones((3, 64), np.float32)})
         assert model.plan(1, {"x": (1, 50)}).pieces[0].gear == 1
+
+
+def test_images_behind_preprocessing_are_not_padded(tmp_path: Path) -> None:
+    form: list[int | str] = [1, 3, "h", "w"]
+    path = one_node(tmp_path / "relu.onnx", helper.make_node("Relu", ["x"], ["y"]), form, form)
+    config = tmp_path / "aipp.cfg"
+    config.write_text("aipp_op { aipp_mode: static input_format: RGB888_U8 }")
+    with pytest.raises(GearshiftError, match="preprocessed"):
+        gearshift.compile(
+            path,
+            output=tmp_path / "m.om",
+            input_shape={"x": (1, 3, -1, -1)},
+            dynamic_image_size="16,16;32,32",
+            aipp=config,
+            pad={"x": 0},
+        )

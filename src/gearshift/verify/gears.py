@@ -10,7 +10,13 @@ from gearshift.engines.base import Engine, EngineOptions, Executable, Network
 from gearshift.errors import EngineError, VerificationError
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.tensors import Array, RowLayout
-from gearshift.verify.equivalence import Difference, Reference, check_gear, differences
+from gearshift.verify.equivalence import (
+    Difference,
+    Reference,
+    check_gear,
+    differences,
+    is_hollow,
+)
 from gearshift.verify.padrows import moved_output
 from gearshift.verify.samples import Samples
 
@@ -27,6 +33,8 @@ class GearCheck:
         differences: worst difference of each output against the reference.
         moved: name of the first output whose real rows changed with the pad rows; None if no bit
             did; "" if the test was not run (a single row has no pad rows).
+        hollow: name of the first output that has no finite number, so that nothing was compared;
+            "" if all have.
         build_seconds: time to build the executable.
         run_seconds: time of one run, the second one.
     """
@@ -35,6 +43,7 @@ class GearCheck:
     gear: Gear
     differences: tuple[Difference, ...]
     moved: str | None
+    hollow: str
     build_seconds: float
     run_seconds: float
 
@@ -122,7 +131,19 @@ class Verification:
         start = time.perf_counter()
         executable.run(feeds)
         seconds = time.perf_counter() - start
-        return GearCheck(engine, gear, found, self._moved(gear, executable, feeds), built, seconds)
+        moved = self._moved(gear, executable, feeds)
+        hollow = self._hollow(expected)
+        return GearCheck(engine, gear, found, moved, hollow, built, seconds)
+
+    def _hollow(self, expected: Sequence[Array]) -> str:
+        return next(
+            (
+                name
+                for name, output in zip(self.output_names, expected, strict=True)
+                if is_hollow(output)
+            ),
+            "",
+        )
 
     def _moved(self, gear: Gear, executable: Executable, feeds: Sequence[Array]) -> str | None:
         number, there = self.gears.frame_of(gear)
