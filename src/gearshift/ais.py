@@ -108,14 +108,9 @@ class InferSession:
         """Sets the gear of so many rows. Raises OptionError or GearError if there is none."""
         self._setting = settings.set_batch(self._gears, int(dym_batch))
 
-    def set_dynamic_hw(self, w: int, h: int) -> None:
-        """Sets the gear of an image size. Raises OptionError or GearError if there is none.
-
-        Args:
-            w: the first number of the gear, its height, whatever ais_bench calls it.
-            h: the second number, its width.
-        """
-        self._setting = settings.set_image(self._gears, int(w), int(h))
+    def set_dynamic_hw(self, h: int, w: int) -> None:
+        """Sets the gear of an image size. Raises OptionError or GearError if there is none."""
+        self._setting = settings.set_image(self._gears, int(h), int(w))
 
     def set_dynamic_dims(self, dym_dims: str) -> None:
         """Sets the gear of dims such as ``"x:1,600;y:1,600"``. Raises OptionError or GearError."""
@@ -239,8 +234,6 @@ class InferSession:
         """Forgets how long runs took."""
         self._summary = Summary()
 
-    reset_sumaryinfo = reset_summaryinfo
-
     def free_resource(self) -> None:
         """Gives everything back; it may come twice. Calls after that raise ClosedError."""
         if self._model is not None:
@@ -270,6 +263,8 @@ class InferSession:
 
     def _described(self, spec: TensorSpec, real: Shape | None, all_: Sequence[Shape]) -> TensorDesc:
         layout = dict(self._manifest.options).get("input_format") or "NCHW"
+        if spec.name in {record.input for record in self._manifest.aipp}:
+            layout = "NHWC"  # source images, whatever the model behind takes
         return describe(spec, layout, real, all_)
 
     def _set_by(self, mode: str, arrays: Sequence[Array]) -> None:

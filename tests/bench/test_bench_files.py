@@ -66,7 +66,7 @@ def test_joined_files_give_the_rows_that_were_cut(data: st.DataObject) -> None:
                 else:
                     part.tofile(folder / f"{index}.bin")
         words = [str(Path(name, key)) for key in arrays]
-        jobs = jobs_of_files(gears, words, set_batch(gears, gear), notes.append)
+        jobs = jobs_of_files(gears.inputs, words, set_batch(gears, gear), notes.append)
         fed = [job.feeds() for job in jobs]
     assert len(jobs) == runs
     assert notes == []

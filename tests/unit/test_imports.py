@@ -83,7 +83,7 @@ _ALLOWED = {
         "memory", "networks", "tuning", "framing", "track", "images", "strategy",
     },
     "acl": {"errors", "tensors", "gears", "session", "aipp", "stats"},
-    "bench": {"errors", "tensors", "gears", "opening", "session", "stats"},
+    "bench": {"errors", "tensors", "gears", "aipp", "opening", "session", "stats"},
     "ais": {"errors", "tensors", "gears", "opening", "session", "bench"},
 }  # fmt: skip
 _FENCED = {  # library -> the only places that may import it

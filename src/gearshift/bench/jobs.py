@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -38,15 +38,20 @@ class Job:
         specs: the inputs.
         group: the files they are read from; None for generated data.
         pure: how data is generated.
+        extra: what else the model is given with each call: parameters of dynamic AIPP.
     """
 
     setting: Setting
     specs: tuple[TensorSpec, ...]
     group: Group | None = None
     pure: Pure = "zero"
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def feeds(self) -> dict[str, Array]:
+    def feeds(self) -> dict[str, Any]:
         """The inputs, read or generated now. Raises InputError if a file does not do."""
+        return {**self._arrays(), **self.extra}
+
+    def _arrays(self) -> dict[str, Array]:
         shapes = self.setting.shapes
         if self.group is None:
             random = np.random.default_rng(_SEED)
@@ -61,34 +66,44 @@ class Job:
 
 
 def jobs_of_files(
-    gears: GearSet, words: Sequence[str], setting: Setting | None, note: Callable[[str], None]
+    specs: tuple[TensorSpec, ...],
+    words: Sequence[str],
+    setting: Setting,
+    note: Callable[[str], None],
 ) -> list[Job]:
-    """The runs for files and folders.
+    """The runs for files and folders, files being joined until they fill the inputs.
 
     Args:
-        gears: of the model.
+        specs: the inputs.
         words: see `find_files`.
-        setting: what the model is set to, files being joined until they fill it; None takes each
-            file, which has to be a .npy then, for one run of its own shape.
+        setting: what the model is set to.
         note: is told what is worth knowing of a file.
 
     Raises:
         InputError: files are missing, or do not fit the inputs.
-        GearError: no gear has a file's shape.
     """
-    files = find_files(words, gears.inputs)
-    if setting is None:
-        return [
-            Job(_setting_of(gears, group), gears.inputs, group)
-            for group in group_files(files, [1] * len(files))
-        ]
+    files = find_files(words, specs)
     joined = []
-    for spec, paths in zip(gears.inputs, files, strict=True):
+    for spec, paths in zip(specs, files, strict=True):
         joined.append(count_joined(spec, setting.shapes[spec.name], paths[0]))
         differs = check_lies_alike(spec, setting.shapes[spec.name], paths[0])
         if differs:
             note(differs)
-    return [Job(setting, gears.inputs, group) for group in group_files(files, joined)]
+    return [Job(setting, specs, group) for group in group_files(files, joined)]
+
+
+def jobs_by_shape(gears: GearSet, words: Sequence[str]) -> list[Job]:
+    """The runs for .npy files, each of its own shape and by itself.
+
+    Raises:
+        InputError: files are missing, are not .npy, or do not fit the inputs.
+        GearError: no gear has a file's shape.
+    """
+    files = find_files(words, gears.inputs)
+    return [
+        Job(_setting_of(gears, group), gears.inputs, group)
+        for group in group_files(files, [1] * len(files))
+    ]
 
 
 def generate(

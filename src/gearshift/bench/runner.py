@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gearshift.bench.jobs import Job
 from gearshift.bench.latency import Latency, Sample
@@ -120,7 +120,7 @@ class Runner:
             self._save(job, list(outputs.values()))
         return self.record
 
-    def _warm_up(self, setting: Setting, feeds: dict[str, Array]) -> None:
+    def _warm_up(self, setting: Setting, feeds: Mapping[str, Any]) -> None:
         """Untimed runs, at least until what runs is what the plan for this setting says."""
         if str(setting) in self._warm or not self.warmup:
             return
@@ -136,7 +136,9 @@ class Runner:
             runs += 1
 
     def _planned(self, setting: Setting) -> Counter[int]:
-        plan = self.model.plan(setting.rows, setting.shapes)
+        # Shapes of source images are not the model's own; with dynamic AIPP there is one frame.
+        shapes = setting.shapes if len(self._gears.frames) > 1 else None
+        plan = self.model.plan(setting.rows, shapes)
         return Counter(piece.gear for piece in plan.pieces)
 
     def _save(self, job: Job, outputs: Sequence[Array]) -> None:
@@ -158,7 +160,7 @@ class Runner:
 
 
 def time_run(
-    model: Session, feeds: dict[str, Array], gear: tuple[int, ...] | None
+    model: Session, feeds: Mapping[str, Any], gear: tuple[int, ...] | None
 ) -> tuple[dict[str, Array], Sample]:
     """Runs once, and tells how long it took. The session must run nothing else meanwhile."""
     before = _engine_seconds(model.stats())

@@ -6,11 +6,13 @@ import argparse
 import datetime
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from gearshift.bench import setting as settings
-from gearshift.bench.jobs import Job, jobs_of_files
+from gearshift.bench.aipp_file import read_aipp_file, with_images
+from gearshift.bench.jobs import Job, jobs_by_shape, jobs_of_files
 from gearshift.bench.latency import Latency
 from gearshift.bench.outputs import make_folder
 from gearshift.bench.runner import Record, Runner, Saving
@@ -53,8 +55,7 @@ def bench(arguments: argparse.Namespace) -> None:
         memory_budget=arguments.memory_budget,
     ) as model:
         gears = gear_set(model.manifest)
-        _check_inputs(model, gears)
-        jobs = _jobs(arguments, gears)
+        jobs = _jobs(arguments, model, gears)
         folder = _folder(arguments)
         runner = Runner(
             model,
@@ -90,31 +91,44 @@ def _check_together(arguments: argparse.Namespace) -> None:
         raise OptionError("--output_dirname names a folder inside --output; add that.")
     if arguments.profiler and arguments.dump:
         raise OptionError("--profiler and --dump exclude each other; give one of them.")
-    if arguments.aipp_config:
-        raise OptionError(
-            "--aipp_config is not read: parameters of dynamic AIPP are given in Python, with "
-            "gearshift.AippParameters."
-        )
+    if arguments.aipp_config and (set(chosen) & set(_AUTOS) or arguments.dymShape_range):
+        raise OptionError(f"--aipp_config does not go with {_dashed(chosen)}; leave one out.")
 
 
-def _check_inputs(model: Session, gears: GearSet) -> None:
-    known = {spec.name for spec in gears.inputs} | {MBATCH_INPUT}
-    extra = [spec.name for spec in model.inputs if spec.name not in known]
-    if extra:
-        raise OptionError(
-            f"the model takes {', '.join(extra)} with each call (dynamic AIPP), which no option "
-            "gives. Run it in Python, with gearshift.AippParameters."
-        )
-
-
-def _jobs(arguments: argparse.Namespace, gears: GearSet) -> list[Job]:
+def _jobs(arguments: argparse.Namespace, model: Session, gears: GearSet) -> list[Job]:
+    images = _image_inputs(arguments, model, gears)
     if any(getattr(arguments, name) for name in _AUTOS):
-        return jobs_of_files(gears, arguments.input, None, _note)
-    chosen = _settings(arguments, gears)
+        return jobs_by_shape(gears, arguments.input)
+    chosen, specs, extra = _settings(arguments, gears), gears.inputs, {}
+    for image, parameters_name in images:
+        parameters = read_aipp_file(Path(arguments.aipp_config))
+        specs, chosen[0] = with_images(specs, chosen[0], image, parameters)
+        extra[parameters_name] = parameters
     if arguments.input:
-        return jobs_of_files(gears, arguments.input, chosen[0], _note)
-    pure = arguments.pure_data_type
-    return [Job(setting, gears.inputs, pure=pure) for setting in chosen]
+        made = jobs_of_files(specs, arguments.input, chosen[0], _note)
+    else:
+        made = [Job(setting, specs, pure=arguments.pure_data_type) for setting in chosen]
+    return [replace(job, extra=extra) for job in made]
+
+
+def _image_inputs(
+    arguments: argparse.Namespace, model: Session, gears: GearSet
+) -> list[tuple[str, str]]:
+    """The input that takes source images, if one does, and the one of its parameters."""
+    own = {spec.name: spec for spec in gears.inputs}
+    images = [spec.name for spec in model.inputs if own.get(spec.name, spec) != spec]
+    extra = [spec.name for spec in model.inputs if spec.name not in {*own, MBATCH_INPUT}]
+    if arguments.aipp_config and len(extra) != 1:
+        raise OptionError(
+            f"--aipp_config is for models with dynamic AIPP of one input; this one has {len(extra)}"
+            " such inputs. Leave it out."
+        )
+    if extra and not arguments.aipp_config:
+        raise OptionError(
+            f"the model takes {', '.join(extra)} with each call: its dynamic AIPP has to be told "
+            "what to do. Add --aipp_config FILE, or use gearshift.AippParameters in Python."
+        )
+    return list(zip(images, extra, strict=True))
 
 
 def _settings(arguments: argparse.Namespace, gears: GearSet) -> list[Setting]:

@@ -97,7 +97,8 @@ def _add_inputs(command: argparse.ArgumentParser) -> None:
     _add(command, "input", type=_words, metavar="PATH,...", help=what)
     what = "what is generated without --input: zeros, or floats in 0-1 and whole numbers of 0 and 1"
     _add(command, "pure_data_type", choices=PURES, default=PURES[0], help=what)
-    _add(command, "aipp_config", metavar="FILE", help=argparse.SUPPRESS)
+    what = "parameters of dynamic AIPP, an INI file with [aipp_op]"
+    _add(command, "aipp_config", metavar="FILE", help=what)
 
 
 def _add_gears(command: argparse.ArgumentParser) -> None:
