@@ -127,6 +127,20 @@ def test_programs_are_built_for_the_sizes_that_come(artifact: Path) -> None:
         gearshift.load(artifact, preload=[8])
 
 
+@pytest.mark.parametrize("spare", [0, 6000])
+def test_frames_share_the_budget(artifact: Path, onnx_file: Path, spare: int) -> None:
+    with gearshift.load(artifact, engine="openvino") as model:
+        sizes = [each.nbytes for each in model.memory().programs]
+    budget = max(sizes) + spare
+    assert budget < sum(sizes)
+    with gearshift.load(artifact, engine="openvino", memory_budget=budget) as model:
+        assert model.memory().limit == budget
+        for height, width in (*SIZES, *SIZES):
+            agree(model, onnx_file, feeds_of({"x": (2, 3, height, width)}))
+            assert 0 < model.memory().built <= budget
+        assert model.memory().total == sum(sizes)
+
+
 @pytest.mark.parametrize(
     ("shape", "sizes", "code"),
     [
