@@ -149,7 +149,7 @@ def parsed(capsys: Printed, *words: str) -> Any:
             "pad",
             [
                 "tensor name dtype shape rows at padding",
-                "input ids int64 [-1, -1] axis 0 with 0",
+                "input ids int64 [-1, -1] axis 0 with 0; axis 1 from 1, as axis 1 of mask",
                 "output y float32 [-1, -1] axis 0 axis 1 as axis 1 of ids",
                 "output total float32 [-1] axis 0 -",
             ],

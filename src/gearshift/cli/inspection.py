@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -28,7 +28,7 @@ from gearshift.cli.frames import (
     shapes_line,
 )
 from gearshift.cli.report import print_facts
-from gearshift.gears.follow import Follow
+from gearshift.gears.pads import Follow, Padded, Place
 from gearshift.images import Images
 from gearshift.opening import gear_set
 from gearshift.tensors import MBATCH_INPUT, TensorSpec, format_shape
@@ -121,7 +121,7 @@ def _tensors(manifest: Manifest) -> Iterator[tuple[str, ...]]:
     for spec, record, carries in zip(specs, manifest.inputs, gears.carriers, strict=False):
         where = "axis 0" if carries else "-"
         ranges = ranges_text(record.ranges) or "-"
-        yield "input", *_spec(spec), where, ranges, _pad(record)
+        yield "input", *_spec(spec), where, ranges, _pad(record, manifest.padded)
     if gears.mode not in ("fixed", "range"):
         values = f"[{len(gears.gears[0].values)}]"
         yield "input", MBATCH_INPUT, "int32", values, "the gear", "-", "-"
@@ -138,8 +138,22 @@ def _spec(spec: TensorSpec) -> tuple[str, str, str]:
     return spec.name, spec.dtype.name, format_shape(spec.shape)
 
 
-def _pad(record: InputRecord) -> str:
-    return "-" if record.pad is None else f"with {record.pad:g}"
+def _pad(record: InputRecord, padded: Sequence[Padded]) -> str:
+    """The value, the dims it may be put behind and from what size on; those alike go together."""
+    if record.pad is None:
+        return "-"
+    dims = [
+        f"axis {axis} from {together.least}"
+        + "".join(f", as axis {place} of {other}" for other, place in _others(together, name, axis))
+        for together in padded
+        for name, axis in together.places
+        if name == record.name
+    ]
+    return "; ".join((f"with {record.pad:g}", *dims))
+
+
+def _others(together: Padded, name: str, axis: int) -> list[Place]:
+    return [place for place in together.places if place != (name, axis)]
 
 
 def _cut(output: OutputRecord) -> str:
