@@ -160,10 +160,11 @@ class _Fed:
 def _fed(manifest: Manifest, record: AippRecord, aipp: DynamicAipp, *, is_first: bool) -> _Fed:
     place = [each.name for each in manifest.inputs].index(record.input)
     spec = TensorSpec(record.input, dtype_named(record.dtype), _largest(manifest, place))
-    if manifest.inputs[place].shape != record.shape:
+    own = manifest.inputs[place]
+    if (own.shape, own.dtype) != (record.shape, record.dtype):
         raise CorruptArtifactError(
-            f"dynamic AIPP of input {record.input!r} in its manifest is for another shape than the "
-            "input has. Compile the model again."
+            f"dynamic AIPP of input {record.input!r} in its manifest is for another shape or dtype "
+            "than the input has. Compile the model again."
         )
     rows = spec.shape[0] if len(spec.shape) > _ONE_IMAGE else 1
     shown = -1 if manifest.mode == "batch" else rows

@@ -415,5 +415,6 @@ def test_manifests_that_cannot_be(model: Session) -> None:
     for text in ("", "aipp_op {", "aipp_op { aipp_mode: 7 }", 2 * record.config):
         with pytest.raises(CorruptArtifactError, match="input 'x' in its manifest cannot be read"):
             Images(replace(manifest, aipp=(replace(record, config=text),)))
-    with pytest.raises(CorruptArtifactError, match="for another shape than the input has"):
-        Images(replace(manifest, aipp=(replace(record, shape=(3, HEIGHT, WIDTH)),)))
+    for change in ({"shape": (3, HEIGHT, WIDTH)}, {"dtype": "float64"}):
+        with pytest.raises(CorruptArtifactError, match="another shape or dtype than the input has"):
+            Images(replace(manifest, aipp=(replace(record, **change),)))

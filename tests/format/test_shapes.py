@@ -139,7 +139,7 @@ def test_keys_that_say_nothing_are_not_written() -> None:
 @pytest.mark.parametrize(
     ("mode", "key", "value", "words"),
     [
-        ("dims", "inputs[0].shape", [4, 6], "such that one has"),
+        ("dims", "inputs[0].shape", [4, 6], "such that one has a dim of -1"),
         ("fixed", "inputs[0].shape", [-1, 3], "fixed in every dim"),
         ("dims", "inputs[0].ranges", [[1, 2], [1, 2]], "in mode range alone"),
         ("range", "inputs[0].ranges", [[1, 2]], "one for each dim"),
@@ -150,6 +150,22 @@ def test_keys_that_say_nothing_are_not_written() -> None:
         ("dims", "outputs[0].follows[0].axis", 2, "axes that the output and the input have"),
         ("dims", "outputs[0].follows[0].axis", -1, "axes that the output and the input have"),
         ("dims", "outputs[0].follows[0].input_axis", 2, "axes that the output"),
+        ("dims", "outputs[0].follows[0].times", 2**62, "whole numbers from 1"),
+        ("dims", "outputs[0].follows[0].over", 2**62, "whole numbers from 1"),
+        ("dims", "outputs[0].follows[0].axis", 0, "other axes than the row axis"),
+        ("dims", "inputs[0].shape", [-1, 6], "of dims of an input that are -1"),
+        ("dims", "inputs[0].pad", "nan", "a finite number that float32 holds"),
+        ("dims", "inputs[0].pad", "inf", "a finite number"),
+        ("range", "inputs[0].pad", 0, "left out in mode range"),
+        ("fixed", "inputs[0].pad", 0, "left out in mode fixed"),
+        ("range", "outputs[0].follows", [encode(FOLLOW)], "left out in mode range"),
+        ("dims", "gears[0].values", [], r"gears\[0\].values .* one number from 1"),
+        ("dims", "gears[1].values", [1], "2 numbers from 1"),
+        ("image", "gears[1].values", [8], "2 numbers from 1"),
+        ("fixed", "gears[0].values", [1], "0 numbers from 1"),
+        ("dims", "gears[1].inputs[0]", [0, 7], "1 or more where the gear decides"),
+        ("range", "gears[0].inputs[0]", [0, 3], "1 or more where the gear decides"),
+        ("image", "aipp[0].shape", [2, -1, -1, 3], "of the first dim that the input has"),
         ("dims", "gears[0].inputs", [[4, 6]], "2 shapes, one per input"),
         ("image", "gears[0].inputs[0]", [2, 4, 6, 3], r"what \[1, -1, -1, 3\] allows"),
         ("dims", "gears[0].inputs[0]", [4, -1], "dims from 0 up"),
@@ -174,3 +190,53 @@ def test_a_rule_broken_is_named(mode: str, key: str, value: Any, words: str) -> 
     check_manifest(ALL[mode], parts)
     with pytest.raises(CorruptArtifactError, match=words):
         check_manifest(decode(Manifest, data), parts)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "good", "bad"),
+    [
+        ("int64", -(2.0**63), 2.0**63),
+        ("int64", 7, 0.5),
+        ("int64", 0, 1e300),
+        ("uint8", 255, -1),
+        ("bool", 1, 2),
+        ("bool", 0, 1e300),
+    ],
+)
+def test_a_pad_is_one_that_the_dtype_holds(dtype: str, good: float, bad: float) -> None:
+    def padded(value: float) -> Manifest:
+        (x, scale) = DIMS.inputs
+        return replace(DIMS, inputs=(replace(x, dtype=dtype, pad=float(value)), scale))
+
+    parts = {"null": 200, "openvino.xml": 600, "weights": 80}
+    check_manifest(padded(good), parts)
+    with pytest.raises(CorruptArtifactError, match=f"finite number that {dtype} holds"):
+        check_manifest(padded(bad), parts)
+
+
+def test_batch_gears_have_none_of_it() -> None:
+    parts = {"null": 200, "openvino.xml": 600, "weights": 80}
+    first, second = MANIFEST.gears
+    x, scale = MANIFEST.inputs
+    y, version = MANIFEST.outputs
+    for changed, words in (
+        (replace(MANIFEST, gears=(replace(first, inputs=((4, 3), ())), second)), "gears.*inputs"),
+        (replace(MANIFEST, inputs=(replace(x, pad=0.0), scale)), "pad .* left out in mode batch"),
+        (replace(MANIFEST, outputs=(replace(y, follows=(FOLLOW,)), version)), "follows .* batch"),
+    ):
+        with pytest.raises(CorruptArtifactError, match=words):
+            check_manifest(changed, parts)
+
+
+@pytest.mark.parametrize(("mode", "most"), [("dims", 256), ("range", 2), ("fixed", 1)])
+def test_more_gears_than_the_mode_has(mode: str, most: int) -> None:
+    parts = {"null": 200, "openvino.xml": 600, "weights": 80}
+    manifest = ALL[mode]
+    gears = tuple(
+        replace(manifest.gears[0], values=(4, number) if mode != "fixed" else (number,))
+        for number in range(1, most + 2)
+    )
+    with pytest.raises(CorruptArtifactError, match=f"number of gears .* is {most + 1}"):
+        check_manifest(replace(manifest, gears=gears), parts)
+    if mode != "fixed":
+        check_manifest(replace(manifest, gears=gears[1:]), parts)

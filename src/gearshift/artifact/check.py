@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Final, NoReturn
 
+import numpy as np
+
 from gearshift.artifact.codec import shorten
 from gearshift.artifact.format import COSTS, WEIGHTS
 from gearshift.artifact.manifest import (
@@ -24,10 +26,14 @@ from gearshift.tensors import DTYPE_NAMES, MBATCH_INPUT, Shape, dtype_named, for
 MAX_RANK: Final = 64
 MAX_BYTES: Final = 1 << 46
 """Largest tensor at any gear: more than any machine's memory, less than what overflows."""
-MAX_GEARS: Final = 1024
+MAX_GEARS: Final[Mapping[str, int]] = {
+    "fixed": 1, "batch": 1024, "image": 256, "dims": 256, "range": 2
+}  # fmt: skip
+"""By mode. Beside the rows each is a frame of its own, with its own plans."""
 MAX_ROWS: Final = 2**31 - 1
 """Largest gear: it is passed to the model as a 32-bit number."""
 
+_PAD_MODES: Final = ("image", "dims")
 _AIPP_MODES: Final = ("fixed", "batch", "image")
 _IMAGE_RANKS: Final = (3, 4)
 _LAYOUTS: Final = ("NCHW", "NHWC")
@@ -96,14 +102,16 @@ def _check_inputs(manifest: Manifest) -> None:
             _refuse(f"{where}.ranges", record.ranges, "one for each dim, in mode range alone")
         if any(low < 0 or (high != -1 and high < low) for low, high in record.ranges):
             _refuse(f"{where}.ranges", record.ranges, "from a least to a most, or to -1")
+        _check_pad(where, record, manifest.mode)
     is_open = any(-1 in record.shape for record in inputs)
     if is_open == (manifest.mode == "fixed"):
         shapes = [record.shape for record in inputs]
-        rule = "fixed in every dim" if is_open else "such that one has a first dim of -1"
+        where = "a first dim" if manifest.mode == "batch" else "a dim"
+        rule = "fixed in every dim" if is_open else f"such that one has {where} of -1"
         _refuse("inputs", shapes, rule)
     _check_padded(manifest)
     for output in manifest.outputs:
-        _check_follows(output, {record.name: len(record.shape) for record in inputs})
+        _check_follows(manifest.mode, output, {record.name: record.shape for record in inputs})
     _check_aipp(manifest)
 
 
@@ -119,30 +127,58 @@ def _check_padded(manifest: Manifest) -> None:
                 _refuse("padded", each, "of open axes of inputs that have a pad")
 
 
-def _check_follows(output: OutputRecord, ranks: Mapping[str, int]) -> None:
-    for follow in output.follows:
-        if follow.input not in ranks:
-            _refuse("outputs.follows", output.follows, "of the file's inputs")
-        if follow.over < 1 or follow.times < 1:
-            _refuse("outputs.follows", output.follows, "of whole numbers from 1")
-        if not (
-            0 <= follow.axis < len(output.shape) and 0 <= follow.input_axis < ranks[follow.input]
-        ):
-            _refuse("outputs.follows", output.follows, "of axes that the output and the input have")
+def _check_pad(where: str, record: InputRecord, mode: str) -> None:
+    if record.pad is None:
+        return
+    if mode not in _PAD_MODES:
+        _refuse(f"{where}.pad", record.pad, f"left out in mode {mode}")
+    if not _holds(dtype_named(record.dtype).numpy, record.pad):
+        _refuse(f"{where}.pad", record.pad, f"a finite number that {record.dtype} holds")
+
+
+def _holds(dtype: np.dtype[np.generic], value: float) -> bool:
+    if not math.isfinite(value) or dtype.kind == "f":
+        return math.isfinite(value)
+    with np.errstate(invalid="ignore"):  # what a type cannot hold comes out as something else
+        return float(np.array(value).astype(dtype)) == value
+
+
+def _check_follows(mode: str, output: OutputRecord, shapes: Mapping[str, Shape]) -> None:
+    follows = output.follows
+    if follows and mode not in _PAD_MODES:
+        _refuse("outputs.follows", follows, f"left out in mode {mode}")
+    for follow in follows:
+        if follow.input not in shapes:
+            _refuse("outputs.follows", follows, "of the file's inputs")
+        if not (1 <= follow.over <= MAX_ROWS and 1 <= follow.times <= MAX_ROWS):
+            _refuse("outputs.follows", follows, f"of whole numbers from 1 to {MAX_ROWS}")
+        rank, input_rank = len(output.shape), len(shapes[follow.input])
+        if not (0 <= follow.axis < rank and 0 <= follow.input_axis < input_rank):
+            _refuse("outputs.follows", follows, "of axes that the output and the input have")
+        if follow.axis == output.row_axis:
+            _refuse("outputs.follows", follows, "of other axes than the row axis")
+        if shapes[follow.input][follow.input_axis] != -1:
+            _refuse("outputs.follows", follows, "of dims of an input that are -1")
+    if len({follow.axis for follow in follows}) != len(follows):
+        _refuse("outputs.follows", follows, "one for each axis")
 
 
 def _check_aipp(manifest: Manifest) -> None:
-    names = {record.name for record in manifest.inputs}
+    shapes = {record.name: record.shape for record in manifest.inputs}
     if manifest.aipp and manifest.mode not in _AIPP_MODES:
         _refuse("mode", manifest.mode, f"one of {', '.join(_AIPP_MODES)} with AIPP")
     if len({aipp.input for aipp in manifest.aipp}) != len(manifest.aipp):
         _refuse("aipp.input", [aipp.input for aipp in manifest.aipp], "different for each")
     for index, aipp in enumerate(manifest.aipp):
-        if aipp.input not in names:
+        if aipp.input not in shapes:
             _refuse("aipp.input", aipp.input, "one of the file's inputs")
         _check_tensor(f"aipp[{index}]", aipp.dtype, aipp.shape, lowest=-1)
         if len(aipp.shape) not in _IMAGE_RANKS:
             _refuse(f"aipp[{index}].shape", aipp.shape, "3 or 4 dims")
+        if manifest.mode == "batch" and -1 in aipp.shape[1:]:
+            _refuse(f"aipp[{index}].shape", aipp.shape, "-1 in the first place only")
+        if aipp.shape[:1] != shapes[aipp.input][:1]:
+            _refuse(f"aipp[{index}].shape", aipp.shape, "of the first dim that the input has")
         if aipp.layout not in _LAYOUTS:
             _refuse(f"aipp[{index}].layout", aipp.layout, f"one of {', '.join(_LAYOUTS)}")
 
@@ -156,28 +192,32 @@ def _check_output(where: str, output: OutputRecord) -> None:
 
 
 def _check_gears(manifest: Manifest) -> None:
-    gears = manifest.gears
-    if not 1 <= len(gears) <= MAX_GEARS:
-        _refuse("the number of gears", len(gears), f"1 to {MAX_GEARS}")
+    gears, most = manifest.gears, MAX_GEARS[manifest.mode]
+    if not 1 <= len(gears) <= most:
+        _refuse("the number of gears", len(gears), f"1 to {most} in mode {manifest.mode}")
     if len({gear.values for gear in gears}) != len(gears):
         _refuse("gears", [gear.values for gear in gears], "different from one another")
     for index, gear in enumerate(gears):
         where = f"gears[{index}]"
-        several = manifest.mode != "batch"
-        if not all(1 <= value <= MAX_ROWS for value in gear.values) or not (
-            several or len(gear.values) == 1
-        ):
-            what = "numbers" if several else "one number"
-            _refuse(f"{where}.values", gear.values, f"{what} from 1 to {MAX_ROWS}")
+        _check_values(where, gear, manifest)
         if gear.predicted_bytes < 0:
             _refuse(f"{where}.predicted_bytes", gear.predicted_bytes, "0 or more")
         if manifest.mode == "batch":
-            _check_inputs_at(where, gear.values[0], manifest.inputs)
+            _check_inputs_at(where, gear, manifest.inputs)
         else:
             _check_dealt(where, gear, manifest.inputs)
         rows = _rows_of(manifest, gear)
         _check_outputs_at(where, gear, manifest.outputs, rows)
         _check_differences(where, gear, manifest)
+
+
+def _check_values(where: str, gear: GearRecord, manifest: Manifest) -> None:
+    count = len(manifest.gears[0].values)
+    counts = {"fixed": 0, "batch": 1, "image": 2, "dims": max(1, count), "range": count}
+    count = counts[manifest.mode]
+    if len(gear.values) != count or not all(1 <= value <= MAX_ROWS for value in gear.values):
+        number = "one number" if count == 1 else f"{count} numbers"
+        _refuse(f"{where}.values", gear.values, f"{number} from 1 to {MAX_ROWS}")
 
 
 def _rows_of(manifest: Manifest, gear: GearRecord) -> int | None:
@@ -202,9 +242,14 @@ def _check_dealt(where: str, gear: GearRecord, inputs: tuple[InputRecord, ...]) 
             want not in (-1, dim) for want, dim in zip(record.shape, shape, strict=True)
         ):
             _refuse(place, shape, f"what {format_shape(record.shape)} allows")
+        if any(dim == 0 for want, dim in zip(record.shape, shape, strict=True) if want == -1):
+            _refuse(place, shape, "1 or more where the gear decides")
 
 
-def _check_inputs_at(where: str, rows: int, inputs: tuple[InputRecord, ...]) -> None:
+def _check_inputs_at(where: str, gear: GearRecord, inputs: tuple[InputRecord, ...]) -> None:
+    rows = gear.values[0]
+    if gear.inputs:
+        _refuse(f"{where}.inputs", gear.inputs, "left out in mode batch")
     for record in inputs:
         shape = tuple(rows if dim == -1 else dim for dim in record.shape)
         if _nbytes(record.dtype, shape) > MAX_BYTES:
