@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import statistics
 from pathlib import Path
@@ -16,9 +17,10 @@ import gearshift
 from gearshift.bench.jobs import PURES, Job, generate
 from gearshift.bench.latency import Latency
 from gearshift.bench.runner import Runner
-from gearshift.bench.setting import parse_shapes, set_batch
+from gearshift.bench.setting import parse_shapes, set_batch, set_shape
 from gearshift.bench.sweep import parse_sweep
-from gearshift.errors import OptionError
+from gearshift.errors import InputError, OptionError
+from gearshift.gears.gear import GearSet
 from gearshift.opening import gear_set
 from gearshift.tensors import DTYPE_NAMES, TensorSpec, dtype_named
 
@@ -80,6 +82,24 @@ def test_figures(times: list[float]) -> None:
     assert made.throughput(4) == pytest.approx(4000 / statistics.fmean(times))
 
 
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((0, 5), "dim 0 goes from 1 to 4"),
+        ((5, 5), "dim 0 goes from 1 to 4"),
+        ((1, 1), "dim 1 goes from 2 on"),
+        ((1,), "it has 2 dims"),
+    ],
+)
+def test_shapes_outside_their_ranges(shape: tuple[int, ...], said: str) -> None:
+    x = TensorSpec("x", dtype_named("float32"), (-1, -1))
+    gears = GearSet("range", (), (x,), ranges=(((1, 4), (2, -1)),))
+    for low_or_high in ((1, 2), (4, 10**6)):
+        assert set_shape(gears, {"x": low_or_high}).shapes == {"x": low_or_high}
+    with pytest.raises(InputError, match=said):
+        set_shape(gears, {"x": shape})
+
+
 def test_figures_of_nothing() -> None:
     assert Latency.of([]) == Latency(0, 0, 0, 0, 0, 0)
     assert Latency().throughput(4) == 0
@@ -103,10 +123,13 @@ def test_only_what_is_counted_is_counted(tmp_path: Path, warmup: int) -> None:
         gears = gear_set(model.manifest)
         jobs = [Job(set_batch(gears, rows), gears.inputs) for rows in (4, 2, 4)]
         seen: list[float] = []
-        record = Runner(model, 5, warmup).run(jobs, lambda _, share: seen.append(share))
+        runner = Runner(model, 5, warmup)
+        record = copy.deepcopy(runner.run(jobs, lambda _, share: seen.append(share)))
         calls = model.stats().calls
         assert calls >= 15 + 2 * warmup, "each of two settings is warmed up once"
         assert calls == 15 or warmup
+        runner.run(jobs, lambda _, share: None)
+        assert model.stats().calls == calls + 15, "and never again"
     assert [setting.rows for setting in record.settings] == [4] * 5 + [2] * 5 + [4] * 5
     assert [len(samples) for _, samples in record.by_setting()] == [10, 5]
     assert all(sample.engine > 0 for sample in record.samples)
