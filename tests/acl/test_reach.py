@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gearshift.acl import reach as reaching
 from gearshift.acl.arena import PAGE, AddressSpace, Arena
 from gearshift.acl.reach import Copy, kernel_copy, pipe_copy, reach, windows_copy
 
@@ -20,6 +21,18 @@ PAGES = 40
 
 def test_there_is_a_way() -> None:
     assert "pipe" in HERE or "windows" in HERE
+
+
+def test_a_kernel_that_forbids_it_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reaching, "kernel_copy", lambda: lambda *_: 0)
+    monkeypatch.setattr(reaching, "windows_copy", lambda: None)
+    copy = reaching._chosen()
+    into, from_ = np.zeros(300000, np.uint8), np.arange(300000, dtype=np.uint32).astype(np.uint8)
+    assert reach(into.ctypes.data, from_.ctypes.data, 300000, copy) == 300000
+    np.testing.assert_array_equal(into, from_)
+    monkeypatch.setattr(reaching, "pipe_copy", lambda: None)
+    with pytest.raises(OSError, match="no way to copy"):
+        reaching._chosen()
 
 
 class Islands:

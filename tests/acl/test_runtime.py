@@ -84,6 +84,44 @@ PROGRAMS = {
             rt.destroy_stream(edge); rt.destroy_context(edge)
         print(m.free(own))
         """,
+    "threads that take each other's things": """
+        import random, threading
+        from gearshift.acl import runtime as rt, memory as m, events as e, callbacks as c, util
+        things = [0, 1, 4096]
+        def work(seed):
+            choose = random.Random(seed)
+            thing = lambda: choose.choice(things[-40:])
+            size = lambda: choose.choice([1, 100, 5000, 70000])
+            calls = [
+                lambda: things.append(m.malloc(size(), 0)[0]),
+                lambda: things.append(m.malloc_host(size())[0]),
+                lambda: things.append(rt.create_stream()[0]),
+                lambda: things.append(e.create_event()[0]),
+                lambda: things.append(rt.create_context(0)[0]),
+                lambda: m.free(thing()), lambda: m.free_host(thing()),
+                lambda: m.memcpy(thing(), 70000, thing(), size(), 0),
+                lambda: m.memcpy_async(thing(), 70000, thing(), size(), 3, thing()),
+                lambda: m.memset_async(thing(), 70000, 1, size(), thing()),
+                lambda: e.record_event(thing(), thing()),
+                lambda: e.stream_wait_event(thing(), thing()),
+                lambda: e.synchronize_event(thing()),
+                lambda: rt.synchronize_stream(thing()), lambda: rt.destroy_stream(thing()),
+                lambda: rt.destroy_context(thing()), lambda: rt.set_context(thing()),
+                lambda: rt.set_device(0), lambda: rt.reset_device(0), rt.synchronize_device,
+                lambda: c.subscribe_report(threading.get_ident(), thing()),
+                lambda: c.launch_callback(things.append, 7, 0, thing()),
+                lambda: c.process_report(1),
+                lambda: c.unsubscribe_report(threading.get_ident(), thing()),
+                lambda: rt.init(), rt.finalize,
+            ]
+            rt.set_device(0)
+            for _ in range(3000):
+                choose.choice(calls)()
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join(40)
+        print([thread.is_alive() for thread in threads].count(True))
+        """,
 }
 PRINTED = {
     "everything in the wrong order": "0 0 0 100037\n0 0 0\n0 107002\n",
@@ -92,6 +130,7 @@ PRINTED = {
     "del after the end": "0 0\n",
     "a thread for reports that nobody stops": "0\ncalled\n0\n",
     "a crash of addresses": "0\n",
+    "threads that take each other's things": "0\n",
 }
 
 

@@ -103,8 +103,8 @@ def end_context(handle: int) -> None:
 
 
 def _end(context: Context) -> None:
-    forget(context.stream)
     context.stream.end()
+    forget(context.stream)
 
 
 def enter(handle: int) -> None:

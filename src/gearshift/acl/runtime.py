@@ -230,8 +230,8 @@ def destroy_stream(stream: int) -> int:
         0; 107000 if it is none.
     """
     ended = STREAMS.remove(stream)
-    forget(ended)
     ended.end()
+    forget(ended)
     with contextlib.suppress(Refusal):  # of a task that failed, which nobody asked about
         ended.synchronize()
     return 0
