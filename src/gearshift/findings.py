@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gearshift.analysis.corners import corner_outputs
 from gearshift.analysis.facts import Facts, walk
 from gearshift.analysis.follows import Pads, find_pads
 from gearshift.analysis.memory import GearMemory, predict_run_bytes
@@ -185,16 +186,15 @@ def _check_repairs(options: CompileOptions, repairs: Sequence[Repair], proof: Pr
 def _output_specs(
     program: Program, gears: GearSet, facts: Mapping[Gear, Facts]
 ) -> tuple[TensorSpec, ...]:
-    """The outputs, -1 for every dim that differs between gears."""
+    """The outputs, -1 for every dim that differs between gears, or within the ranges."""
+    corners = corner_outputs(program, gears) if gears.mode == "range" else []
     specs = []
-    for filed in program.outputs:
+    for index, filed in enumerate(program.outputs):
         found = [facts[gear][filed.name] for gear in gears]
         dtype = dtype_of_onnx(int(found[0].dtype))
         if dtype is None or len({len(fact.shape) for fact in found}) != 1:
             raise InternalError(f"output {filed.name!r} has no single dtype and rank: {found}")
-        shape = tuple(
-            dims[0] if len(set(dims)) == 1 else -1
-            for dims in zip(*(fact.shape for fact in found), strict=True)
-        )
+        shapes = [*(fact.shape for fact in found), *(corner[index] for corner in corners)]
+        shape = tuple(dims[0] if len(set(dims)) == 1 else -1 for dims in zip(*shapes, strict=True))
         specs.append(TensorSpec(filed.name, dtype, shape))
     return tuple(specs)

@@ -152,3 +152,54 @@ def test_an_open_dim_of_which_nothing_was_said(images: Path, folder: Path) -> No
     (error,) = caught.value.errors
     assert error.code == "E10001"
     assert "set input_shape" in error.message
+
+
+TAIL = """
+tail (float[A] a, float[B] b) => (float[C] y, float[2] ends)
+<int64[1] zero = {0}, int64[1] most = {100}, int64[2] both = {0, -1}>
+{
+    from = Shape (b)
+    y = Slice (a, from, most, zero)
+    ends = Gather (a, both)
+}
+"""
+"""a[len(b):], which is as long where both are at their least as where both are at their most."""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_dim_that_is_the_same_at_both_ends_alone_is_open(folder: Path, engine: str) -> None:
+    onnx_file = save(TAIL, folder)
+    report = gearshift.compile(
+        onnx_file, output=folder / "tail.om", input_shape_range="a:[5~9];b:[1~5]", engine=engine
+    )
+    with gearshift.load(report.output) as model:
+        assert [spec.shape for spec in model.outputs] == [(-1,), (2,)]
+        for of_a, of_b in ((5, 1), (9, 5), (9, 1), (5, 5), (7, 3)):
+            agree(model, onnx_file, feeds_of({"a": (of_a,), "b": (of_b,)}))
+
+
+def test_a_dim_that_moves_only_between_the_ends_is_open(folder: Path) -> None:
+    text = """
+    half (float[A] a) => (float[B] y)
+    <int64[1] zero = {0}, int64[1] two = {2}>
+    { n = Shape (a)  odd = Mod (n, two)  y = Slice (a, zero, odd, zero) }
+    """
+    report = gearshift.compile(
+        save(text, folder), output=folder / "half.om", input_shape_range="a:[4~8]"
+    )
+    assert [output.shape for output in report.manifest.outputs] == [(-1,)]
+
+
+def test_many_dims_are_moved_one_at_a_time(folder: Path) -> None:
+    """Only where the first dim is not at the others' end does the output differ."""
+    text = """
+    wide (float[A] a, float[B, C, D, E, F] b) => (float[N] y)
+    <int64[1] zero = {0}, int64[1] most = {100}>
+    { n = Shape <start = 4> (b)  y = Slice (a, n, most, zero) }
+    """
+    report = gearshift.compile(
+        save(text, folder),
+        output=folder / "wide.om",
+        input_shape_range="a:[5~9];b:[1~2,1~2,1~2,1~2,1~5]",
+    )
+    assert [output.shape for output in report.manifest.outputs] == [(-1,)]
