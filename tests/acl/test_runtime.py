@@ -68,6 +68,21 @@ PROGRAMS = {
         c.launch_callback(print, "called", 1, stream)
         print(rt.synchronize_stream(stream))
         """,
+    "a fork": """
+        import os, sys
+        from gearshift.acl import runtime as rt, memory as m, util
+        rt.set_device(0)
+        stream = rt.create_stream()[0]
+        address = m.malloc(100, 0)[0]
+        print(m.memset_async(address, 100, 1, 100, stream), rt.synchronize_stream(stream))
+        sys.stdout.flush()
+        if not os.fork():
+            print(m.memset_async(address, 100, 2, 100, stream), rt.synchronize_stream(stream))
+            print(util.ptr_to_bytes(address, 2), flush=True)
+            os._exit(0)
+        os.wait()
+        print(util.ptr_to_bytes(address, 2))
+        """,
     "a crash of addresses": """
         import random
         from gearshift.acl import runtime as rt, memory as m, util
@@ -129,6 +144,7 @@ PRINTED = {
     "tasks that wait, and one that runs": "0\n",
     "del after the end": "0 0\n",
     "a thread for reports that nobody stops": "0\ncalled\n0\n",
+    "a fork": "0 0\n0 0\nb'\\x02\\x02'\nb'\\x01\\x01'\n",
     "a crash of addresses": "0\n",
     "threads that take each other's things": "0\n",
 }

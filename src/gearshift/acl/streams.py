@@ -53,7 +53,8 @@ class Stream:
             self._tasks.append(task)
             self._given += 1
             self._changed.notify_all()
-            if self._worker is None:
+            # Threads do not come along into a forked process.
+            if self._worker is None or not self._worker.is_alive():
                 self._worker = threading.Thread(
                     target=self._work, name="gearshift-acl-stream", daemon=True
                 )
