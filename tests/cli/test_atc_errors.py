@@ -68,7 +68,7 @@ CASES: list[tuple[Changes, str, str]] = [
     # input_shape
     ({"input_shape": "x"}, "E10002", "no ':'"),
     ({"input_shape": "x:1;"}, "E10002", "empty item"),
-    ({"input_shape": "x:"}, "E10002", "are empty"),
+    ({"input_shape": "x:"}, "E10031", "x []"),
     ({"input_shape": "x:-1,3.5"}, "E10002", "'3.5'"),
     ({"input_shape": "x:-1,+3"}, "E10002", "'+3'"),
     ({"input_shape": "x:-1;x:-1"}, "E10002", "given twice"),
@@ -84,7 +84,7 @@ CASES: list[tuple[Changes, str, str]] = [
     ({**STATIC, "input_shape": "x:8~1,3"}, "E10048", "above its end"),
     ({**STATIC, "input_shape": "x:1~a"}, "E10048", "'a'"),
     ({**STATIC, "input_shape": "x:1～8"}, "E10002", "type '~'"),
-    ({**STATIC, "input_shape": "x:"}, "E10002", "are empty"),
+    ({**STATIC, "input_shape": "x:,"}, "E10014", "is empty"),
     ({**STATIC, "input_shape": "x:1;x:2"}, "E10002", "given twice"),
     # dynamic_batch_size
     ({"input_shape": None}, "E10004", "--input_shape"),

@@ -274,3 +274,29 @@ def test_declarations_that_are_refused(
     errors = caught.value.errors if isinstance(caught.value, OptionErrors) else [caught.value]
     assert code in [error.code for error in errors], [str(error) for error in errors]
     assert not (folder / "never.om").exists()
+
+
+SCALED = """
+scaled (float[N, W] x, float k) => (float[N, W] y)
+{ y = Mul (x, k) }
+"""
+DECLARED: dict[str, dict[str, object]] = {
+    "dims": {"dynamic_dims": "1,4;2,4", "input_shape": "x:-1,-1;k:"},
+    "batch": {"dynamic_batch_size": "1,2", "input_shape": "k:;x:-1,4"},
+    "fixed": {"input_shape": "x:2,4;k: "},
+    "in Python": {"dynamic_dims": [(1, 4), (2, 4)], "input_shape": {"x": (-1, -1), "k": ()}},
+}
+
+
+@pytest.mark.parametrize("declared", DECLARED.values(), ids=DECLARED)
+def test_scalars_may_be_listed(folder: Path, declared: dict[str, Any]) -> None:
+    onnx_file = save(SCALED, folder)
+    report = gearshift.compile(onnx_file, output=folder / "scaled.om", **declared)
+    with gearshift.load(report.output) as model:
+        agree(model, onnx_file, feeds_of({"x": (2, 4), "k": ()}))
+
+
+def test_an_input_that_is_no_scalar_is_not_listed_as_one(folder: Path) -> None:
+    with pytest.raises(OptionErrors, match="gives 'x' 0 dims") as caught:
+        gearshift.compile(save(SCALED, folder), output=folder / "no.om", input_shape="x:;k:")
+    assert [error.code for error in caught.value.errors] == ["E10001"]

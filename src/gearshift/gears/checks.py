@@ -44,7 +44,9 @@ def check_static_inputs(inputs: Inputs) -> list[OptionError]:
 def check_batch_inputs(inputs: Inputs) -> list[OptionError]:
     """The inputs of ``dynamic_batch_size``: -1 as the first dim of at least one, and nowhere else.
 
-    E10012 (no dims), E10018 (a dim other than the first is open), E10031 (no first dim is -1),
+    Scalars may be listed, and nothing is asked of them.
+
+    E10018 (a dim other than the first is open), E10031 (no first dim is -1),
     E10011 (a dim that is neither -1 nor positive), E10014 (not a whole number).
     """
     pairs = _pairs(inputs)
@@ -67,15 +69,6 @@ def check_batch_inputs(inputs: Inputs) -> list[OptionError]:
 
 
 def _batch_input_errors(name: str, shape: Shape) -> list[OptionError]:
-    if not shape:
-        return [
-            option_error(
-                "E10012",
-                f"input_shape: input {shown(name)} has no dims, so it has no batch for "
-                "dynamic_batch_size; leave it out (inputs that are not listed keep the model's own "
-                f"shape) or give it dims, for example {SHAPE_SAMPLE}.",
-            )
-        ]
     where = f"input_shape: input {shown(name)} has shape {format_shape(shape)}"
     odd = [dim for dim in shape if not _is_whole(dim)]
     if odd:
@@ -152,7 +145,7 @@ def check_image_inputs(inputs: Inputs, input_format: str) -> list[OptionError]:
 
 
 def check_dims_inputs(inputs: Inputs, input_format: str) -> list[OptionError]:
-    """The inputs of ``dynamic_dims``: format ND, 1 to 4 dims each, at least one -1.
+    """The inputs of ``dynamic_dims``: format ND, up to 4 dims each, at least one -1.
 
     E10001 for each of these, E10011 for a dim that is neither -1 nor positive.
     """
@@ -170,10 +163,10 @@ def check_dims_inputs(inputs: Inputs, input_format: str) -> list[OptionError]:
         option_error(
             "E10001",
             f"input_shape: input {shown(name)} has {len(shape)} dims {format_shape(shape)}; "
-            f"dynamic_dims takes inputs of 1 to {_MAX_DIMS_RANK} dims.",
+            f"dynamic_dims takes inputs of up to {_MAX_DIMS_RANK} dims.",
         )
         for name, shape in pairs
-        if not 1 <= len(shape) <= _MAX_DIMS_RANK
+        if len(shape) > _MAX_DIMS_RANK
     ]
     errors += _bad_dims(pairs)
     if not count_open_dims(pairs):

@@ -37,7 +37,7 @@ def parse_input_shape(text: str) -> tuple[tuple[str, Shape], ...]:
     """Reads ``--input_shape``: ``name:dims`` items separated by ``;``.
 
     The name ends at the item's last ``:``, so names may hold one. Dims are whole numbers separated
-    by ``,``; blanks round a name or a dim do not count.
+    by ``,``; blanks round a name or a dim do not count. A scalar has nothing after its ``:``.
 
     Returns:
         Name and shape of each input, in the order written.
@@ -46,13 +46,13 @@ def parse_input_shape(text: str) -> tuple[tuple[str, Shape], ...]:
         OptionError: E10002 (form), E10013 (too large), E10014 (not a number), E10016 (no name).
     """
     return tuple(
-        (name, tuple(read_dim(piece.strip(), name) for piece in dims.split(",")))
+        (name, tuple(read_dim(piece.strip(), name) for piece in dims.split(",") if dims))
         for name, dims in named_dims(text)
     )
 
 
 def named_dims(text: str) -> tuple[tuple[str, str], ...]:
-    """Cuts ``--input_shape`` into each input's name and the text of its dims.
+    """Cuts ``--input_shape`` into each input's name and the text of its dims, "" for none.
 
     Raises:
         OptionError: E10002 (form), E10016 (no name).
@@ -80,20 +80,13 @@ def _named_item(item: str, text: str) -> tuple[str, str]:
             f"input_shape: {what} in {shown(text)}; write name:dims items separated by ';' "
             f"with none after the last, for example {SHAPE_SAMPLE}.{slip_hint(item)}",
         )
-    if not dims.strip():
-        raise option_error(
-            "E10002",
-            f"input_shape: the dims of input {shown(name)} are empty in {shown(text)}; write them "
-            f"after the ':', for example {SHAPE_SAMPLE}. Leave a scalar input out: inputs that are "
-            "not listed keep the model's own shape.",
-        )
     if not name:
         raise option_error(
             "E10016",
             f"input_shape: item {shown(item)} has no input name before ':'; write the name the "
             f"model gives the input, for example {SHAPE_SAMPLE}.",
         )
-    return name, dims
+    return name, dims if dims.strip() else ""
 
 
 def read_dim(piece: str, name: str) -> int:

@@ -68,7 +68,10 @@ def parse_open_shape(text: str) -> Ranges:
     """
     source = _Source("input_shape", text, "data:1~8,3,-1,-1")
     return tuple(
-        (name, tuple(_open_dim(piece, name, source) for piece in _unwrapped(dims).split(",")))
+        (
+            name,
+            tuple(_open_dim(piece, name, source) for piece in _unwrapped(dims).split(",") if dims),
+        )
         for name, dims in named_dims(text)
     )
 
