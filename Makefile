@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
-BENCH  := $(VENV)/.ready-for-bench
 
 .PHONY: demo test lint bench clean
 
-demo: $(STAMP)  ## compile PP-OCR for gears and read pages with it
+demo: $(STAMP)  ## read pages with PP-OCR, then find faces in camera frames; any number at a time
 	$(BIN)/python examples/ocr/demo.py
+	$(BIN)/python examples/detector/demo.py
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
@@ -18,7 +18,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(BENCH)  ## against the engines' own dynamic batch; make bench ARGS=--quick
+bench: $(STAMP)  ## against the engines' own dynamic batch; make bench ARGS=--quick
 	$(BIN)/python -m benchmarks $(ARGS)
 
 # pip older than 25.1 does not know dependency groups, so it is brought up to date first.
@@ -26,10 +26,6 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable . --group lint --group test --group demo
-	touch $@
-
-$(BENCH): $(STAMP)
-	$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
 clean:
