@@ -10,7 +10,7 @@ from typing import Final
 from gearshift.analysis.corners import corner_outputs
 from gearshift.analysis.facts import Facts, walk
 from gearshift.analysis.follows import Pads, find_pads
-from gearshift.analysis.memory import GearMemory, predict_run_bytes
+from gearshift.analysis.memory import GearMemory, output_bytes, predict_run_bytes
 from gearshift.declaring import declare_gears, input_shapes, mode_of
 from gearshift.errors import InternalError, OptionError, UnsupportedModelError
 from gearshift.frontend.bind import bind_inputs
@@ -96,7 +96,14 @@ def find_out(options: CompileOptions, on_progress: OnProgress) -> Findings:
         gears=gears,
         steps=preprocessed.steps,
         facts=facts,
-        memory=tuple(GearMemory(gear, predict_run_bytes(program, facts[gear])) for gear in gears),
+        memory=tuple(
+            GearMemory(
+                gear,
+                predict_run_bytes(program, facts[gear]),
+                output_bytes(program, facts[gear]),
+            )
+            for gear in gears
+        ),
         proof=proof,
         outputs=outputs,
         layouts=layouts,

@@ -307,6 +307,9 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str]] = {
         ("input_shape=x:1,3,-1,-1", "dynamic_image_size=8,12;6,7"),
         "E81012",
     ),
+    "a gear too narrow": (
+        STATIC.format(""), ("input_shape=x:1,3,-1,-1", "dynamic_image_size=1,1;2,2"), "E81012",
+    ),
     "gears of any dims": (
         STATIC.format(""),
         ("input_shape=x:-1,3,8,-1", "dynamic_dims=1,12;2,12", "input_format=ND"),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mode_models import ENGINES, IMAGES, PAIRS, agree, feeds_of, folder, save
 
 import gearshift
-from gearshift.errors import GearError, InputError, OptionError, OptionErrors
+from gearshift.analysis.machine import MachineMemory
+from gearshift.errors import GearError, InputError, MemoryLimitError, OptionError, OptionErrors
 from gearshift.tensors import MBATCH_INPUT
 
 __all__ = ["folder"]
@@ -203,3 +204,16 @@ def test_many_dims_are_moved_one_at_a_time(folder: Path) -> None:
         input_shape_range="a:[5~9];b:[1~2,1~2,1~2,1~2,1~5]",
     )
     assert [output.shape for output in report.manifest.outputs] == [(-1,)]
+
+
+def test_an_end_that_does_not_fit_while_it_is_verified(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run takes 3.2 GB, and the reference's output 1.6 GB more."""
+    machine = MachineMemory(total=4 << 30, available=4 << 30, swap=0)
+    monkeypatch.setattr("gearshift.analysis.memory.machine_memory", lambda: machine)
+    onnx_file = save("plain (float[N, W] x) => (float[N, W] y) { y = Relu (x) }", folder)
+    with pytest.raises(MemoryLimitError, match=r"gear 4,99999999 needs about 4\.8 GB"):
+        gearshift.compile(
+            onnx_file, output=folder / "never.om", input_shape_range="x:[1~4,2~99999999]"
+        )

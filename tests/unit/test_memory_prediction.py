@@ -137,6 +137,16 @@ def test_weights_can_tip_the_scale() -> None:
         check_memory(gears(g8=1e9), GB + 1, machine=machine)
 
 
+def test_what_verifying_keeps_can_tip_the_scale() -> None:
+    machine = MachineMemory(total=4 * GB, available=3 * GB, swap=0)
+    small, large = GearMemory(Gear((1,)), 10, 10), GearMemory(Gear((8,)), 2 * GB, GB)
+    assert check_memory([small, large], 0, machine=machine) == ()
+    with pytest.raises(MemoryLimitError, match=r"^gear 8 needs about 3\.0 GB, this machine"):
+        check_memory([small, large], 1, machine=machine)
+    # A limit is for the machine that the gear will run on, where nothing is verified.
+    assert check_memory([small, large], 0, limit=2 * GB, machine=machine) == ()
+
+
 def test_a_limit_of_ones_own() -> None:
     machine = MachineMemory(total=32 * GB, available=24 * GB, swap=0)
     with pytest.raises(MemoryLimitError, match=r"gear 4 .* the memory limit is 500 MB"):

@@ -28,10 +28,12 @@ class GearMemory:
     Attributes:
         gear: the gear.
         run_bytes: see `predict_run_bytes`.
+        expected_bytes: the reference's outputs, which lie beside a run that is verified.
     """
 
     gear: Gear
     run_bytes: int
+    expected_bytes: int = 0
 
 
 def predict_run_bytes(program: Program, facts: Facts) -> int:
@@ -50,6 +52,12 @@ def predict_run_bytes(program: Program, facts: Facts) -> int:
         peak = max(peak, live + storage.inside(node))
         live -= storage.release(index)
     return peak
+
+
+def output_bytes(program: Program, facts: Facts) -> int:
+    """Bytes of all outputs of one run."""
+    found = [facts[value.name or ""] for value in program.model.graph.outputs]
+    return sum(tensor_bytes(fact.dtype, fact.shape) for fact in found)
 
 
 def weight_bytes(program: Program) -> int:
@@ -81,7 +89,8 @@ def check_memory(
     Args:
         gears: the prediction for each gear.
         weights: bytes that the weights take on top, whatever the gear is.
-        limit: bytes a gear may take, weights included; None means what the machine has available.
+        limit: bytes a gear may take, weights included; None means what the machine has available,
+            where the gears are to be verified, too.
         machine: the machine to fit; None means this one.
 
     Returns:
@@ -92,7 +101,10 @@ def check_memory(
     """
     machine = machine_memory() if machine is None else machine
     allowed = machine.available if limit is None else limit
-    needs = [(entry.gear, entry.run_bytes + weights) for entry in gears]
+    needs = [
+        (entry.gear, entry.run_bytes + weights + (entry.expected_bytes if limit is None else 0))
+        for entry in gears
+    ]
     too_large = [(gear, need) for gear, need in needs if need > allowed]
     if too_large:
         raise MemoryLimitError(_refusal(too_large, limit, machine))

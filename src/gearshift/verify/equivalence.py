@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from gearshift.options import Precision
 from gearshift.rows import cut, join
 from gearshift.tensors import Array, RowLayout, TensorSpec
 
+_AT_ONCE: Final = 1 << 18
+"""Elements that are compared at one time."""
 TOLERANCES: Mapping[Precision, float] = {"f32": 1e-3, "f16": 2e-2, "bf16": 5e-2}
 """Largest difference that passes, as a fraction of the output's largest magnitude."""
 
@@ -115,14 +117,25 @@ def _difference(name: str, ours: Array, reference: Array) -> Difference:
         return Difference(name, float("inf"), float("inf"))
     if not ours.size:
         return Difference(name, 0.0, 0.0)
-    got, want = ours.astype(np.float64), reference.astype(np.float64)
-    same = (got == want) | (np.isnan(got) & np.isnan(want))  # equal infinities have no difference
-    with np.errstate(invalid="ignore"):
-        gap = np.where(same, 0.0, np.abs(got - want))
-    absolute = float(np.where(np.isnan(gap), np.inf, gap).max())
-    finite = np.abs(want[np.isfinite(want)])
-    scale = float(finite.max()) if finite.size else 0.0
+    got, want = ours.reshape(-1), reference.reshape(-1)
+    # All at once, the numbers in float64 would take many times the output's own memory.
+    parts = [
+        _worst(got[start : start + _AT_ONCE], want[start : start + _AT_ONCE])
+        for start in range(0, want.size, _AT_ONCE)
+    ]
+    absolute, scale = (max(column) for column in zip(*parts, strict=True))
     if absolute == 0.0:
         return Difference(name, 0.0, 0.0)
     # Below the smallest normal float32 there is no scale to speak of.
     return Difference(name, absolute, absolute / max(scale, float(np.finfo(np.float32).tiny)))
+
+
+def _worst(ours: Array, reference: Array) -> tuple[float, float]:
+    """The largest difference, and the reference's largest finite magnitude."""
+    got, want = ours.astype(np.float64), reference.astype(np.float64)
+    same = (got == want) | (np.isnan(got) & np.isnan(want))  # equal infinities have no difference
+    with np.errstate(invalid="ignore"):
+        gap = np.where(same, 0.0, np.abs(got - want))
+    finite = np.abs(want[np.isfinite(want)])
+    scale = float(finite.max()) if finite.size else 0.0
+    return float(np.where(np.isnan(gap), np.inf, gap).max()), scale

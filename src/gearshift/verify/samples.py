@@ -36,7 +36,7 @@ class Samples:
 
 def _made_up(spec: TensorSpec, shape: Shape, random: np.random.Generator) -> Array:
     if spec.dtype.numpy.kind == "f":
-        return random.standard_normal(shape, np.float32).astype(spec.dtype.numpy)
+        return random.standard_normal(shape, np.float32).astype(spec.dtype.numpy, copy=False)
     highest = 256 if spec.dtype.name == "uint8" else 2
     return random.integers(0, highest, shape).astype(spec.dtype.numpy)
 
