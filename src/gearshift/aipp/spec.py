@@ -119,7 +119,7 @@ class DynamicAipp:
     """Preprocessing whose parameters come with each call.
 
     Attributes:
-        max_source_bytes: the most that the source images of one call may take together.
+        max_source_bytes: the most that the source images of one run may take together.
         support_rotation: as written; rotation itself is not supported by any target.
     """
 
