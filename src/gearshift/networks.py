@@ -68,6 +68,8 @@ class Networks:
         self.building = threading.Lock()  # one at a time: a compilation takes every core
         self.closing = threading.Event()
         self.room = Room()
+        self.alone = True
+        """Whether one engine alone is going to be used; to be said before the first is opened."""
         self._threads = threads
         self._loaded: dict[str, LoadedNetwork] = {}
         self._counting = threading.Lock()
@@ -79,7 +81,9 @@ class Networks:
         if self.closing.is_set():
             raise ClosedError("the session is closed; load the model again to run it.")
         if engine not in self._loaded:
-            self._loaded[engine] = load_network(self.artifact, engine, self._threads)
+            self._loaded[engine] = load_network(
+                self.artifact, engine, self._threads, alone=self.alone
+            )
         return self._loaded[engine]
 
     @contextlib.contextmanager

@@ -88,8 +88,16 @@ def ones(gears: GearSet, number: int, rows: int) -> list[Array]:
     ]
 
 
-def load_network(artifact: Artifact, engine: str, threads: int | None) -> LoadedNetwork:
+def load_network(
+    artifact: Artifact, engine: str, threads: int | None, *, alone: bool = False
+) -> LoadedNetwork:
     """The artifact's network on that engine, over the artifact's own weights.
+
+    Args:
+        artifact: open for as long as the network is used.
+        engine: its name.
+        threads: threads of one run; None for one per core.
+        alone: whether no other engine runs beside it.
 
     Raises:
         OptionError: there is no such engine, or the artifact was not compiled for it.
@@ -115,7 +123,7 @@ def load_network(artifact: Artifact, engine: str, threads: int | None) -> Loaded
         file=_mapped_file(artifact),
     )
     precision = cast(Precision, topologies[engine].precision)
-    return runner.load(network, EngineOptions(precision, threads))
+    return runner.load(network, EngineOptions(precision, threads, alone))
 
 
 def _mapped_file(artifact: Artifact) -> MappedFile | None:

@@ -114,6 +114,7 @@ class Session:
             Track(artifact, self._networks, number, self._options)
             for number in range(len(self._gears.frames))
         ]
+        self._networks.alone = len(self.engines) == 1
         self._preload(options.preload)
 
     @property

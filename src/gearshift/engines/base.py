@@ -27,10 +27,13 @@ class EngineOptions:
     Attributes:
         precision: what float32 networks are computed in; never left to the engine.
         threads: threads of one run; None means one per CPU this process may run on.
+        alone: whether no other engine runs beside it, so that its threads may keep the cores busy
+            for a while after a run, waiting for the next.
     """
 
     precision: Precision = "f32"
     threads: int | None = None
+    alone: bool = False
 
     @property
     def thread_count(self) -> int:

@@ -110,7 +110,7 @@ class _LoadedSessions(LoadedNetwork):
         return _SessionView(session, self._network, self._weights)
 
     def _open(self, threads: int) -> Any:
-        settings = _options(threads, optimise=True)
+        settings = _options(threads, optimise=True, keep_spinning=self._options.alone)
         # Weights come from the pool alone: a topology that names any other file is refused,
         # because in a folder that cannot exist no file does.
         settings.add_session_config_entry(_WEIGHTS_FOLDER, os.devnull)
@@ -161,14 +161,15 @@ _PROVIDERS = ["CPUExecutionProvider"]
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
-def _options(threads: int, *, optimise: bool) -> Any:
+def _options(threads: int, *, optimise: bool, keep_spinning: bool = False) -> Any:
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 4  # what it would print as an error it raises as well
     if not optimise:
         settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    # A pool that spins between two operators is quicker; one that spins on after the run keeps a
-    # core busy and starves whatever else runs.
-    settings.add_session_config_entry("session.force_spinning_stop", "1")
+    if not keep_spinning:
+        # A pool that spins on after the run starves whatever else runs, such as another engine's.
+        # One that stops is slow to wake: twice as slow as one that spins, after 60 ms.
+        settings.add_session_config_entry("session.force_spinning_stop", "1")
     return settings
