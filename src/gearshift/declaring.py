@@ -16,13 +16,10 @@ from gearshift.tensors import Range, Shape, TensorSpec
 _PROBES: Final = ((1, 2), (64, 128))
 """Where dims without an end are tried: as a number of rows, and beside it."""
 
-
-OPTION_OF: Final[Mapping[Mode, str]] = {
-    "fixed": "",
+_GEAR_OPTION: Final[Mapping[Mode, str]] = {
     "batch": "dynamic_batch_size",
     "image": "dynamic_image_size",
     "dims": "dynamic_dims",
-    "range": "input_shape_range",
 }
 
 
@@ -81,7 +78,7 @@ def declare_gears(program: Program, options: CompileOptions) -> GearSet:
 def _check_inputs(program: Program, options: CompileOptions, mode: Mode) -> None:
     ranges = _ranges(program, options)
     inputs = [(spec.name, spec.shape) for spec in program.inputs if spec.name not in ranges]
-    option = OPTION_OF[mode] if mode != "range" else ""
+    option = _GEAR_OPTION.get(mode, "")
     if errors := check_model_inputs(option, inputs, options.input_shape, options.input_format):
         raise OptionErrors(errors)
 

@@ -123,12 +123,7 @@ def _prove(
         return Proof("unknown", "its batch size is fixed", "", "", (), {})
     proofs = []
     for number, frame in enumerate(gears.frames):
-        own = {
-            there: facts[gear]
-            for gear in gears
-            for index, there in [gears.frame_of(gear)]
-            if index == number
-        }
+        own = {there: facts[gear] for gear, there in gears.members(number)}
         proofs.append(_prove_frame(program, filed, frame, own, repairs))
     first = proofs[0]
     if any(proof.verdict == "proved" and proof.outputs != first.outputs for proof in proofs):

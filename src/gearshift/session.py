@@ -228,7 +228,7 @@ class Session:
         rows = count_rows(self._gears.row_inputs, feeds)
         fit = self._framing.find(feeds, asked, lambda number: self._tracks[number].cost(rows))
         there = None if asked is None else self._gears.frame_of(asked)[1].rows
-        made = cut_off(self._tracks[fit.frame].run(fit.feeds, there), fit.cuts)
+        made = cut_off(self._tracks[fit.frame].run(fit.feeds, rows, there), fit.cuts)
         return {spec.name: result for spec, result in zip(self._outputs, made, strict=True)}
 
     def tune(self, seconds: float | None = None) -> tuple[CostTable, ...]:
@@ -254,7 +254,9 @@ class Session:
         share = seconds / len(self._tracks)
         self._begin()
         try:
-            return tuple(track.tune(share) for track in self._tracks)
+            tables = tuple(track.tune(share) for track in self._tracks)
+            self._networks.alone = len(self.engines) == 1  # for those that are opened from now on
+            return tables
         finally:
             self._end()
 

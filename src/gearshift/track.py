@@ -21,7 +21,6 @@ from gearshift.networks import Networks
 from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import SessionOptions
 from gearshift.programs import Programs
-from gearshift.rows import count_rows
 from gearshift.stats import StatsKeeper
 from gearshift.strategy import Strategy, find_strategy, measure
 from gearshift.tensors import Array, RowLayout, TensorSpec
@@ -87,15 +86,13 @@ class Track:
         """The pieces for that many rows, once their programs are built. Raises GearError."""
         return self._plan(rows, self.menu)
 
-    def run(self, feeds: list[Array], gear: int | None) -> list[Array]:
-        """All outputs for arrays that fit the frame.
+    def run(self, feeds: list[Array], rows: int, gear: int | None) -> list[Array]:
+        """All outputs for arrays of so many rows that fit the frame.
 
         Raises:
             GearError: the number of rows cannot be run, or not at that gear.
-            InputError: inputs differ in their number of rows.
             EngineError: the engine failed.
         """
-        rows = count_rows(self.frame.row_inputs, feeds)
         if gear is not None:
             self._check_gear(gear, rows)
         results = self._run_rows(rows, gear, feeds) if rows else self._run_nothing(feeds, gear)

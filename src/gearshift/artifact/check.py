@@ -232,16 +232,21 @@ def _rows_of(manifest: Manifest, gear: GearRecord) -> int | None:
     return leading.pop() if manifest.mode == "dims" and len(leading) == 1 else None
 
 
+def _check_shape(where: str, record: InputRecord | OutputRecord, shape: Shape) -> None:
+    """A shape at one gear, against the one that is open where the gear decides."""
+    _check_tensor(where, record.dtype, shape, lowest=0)
+    if len(shape) != len(record.shape) or any(
+        want not in (-1, dim) for want, dim in zip(record.shape, shape, strict=True)
+    ):
+        _refuse(where, shape, f"what {format_shape(record.shape)} allows")
+
+
 def _check_dealt(where: str, gear: GearRecord, inputs: tuple[InputRecord, ...]) -> None:
     if len(gear.inputs) != len(inputs):
         _refuse(f"{where}.inputs", gear.inputs, f"{len(inputs)} shapes, one per input")
     for index, (shape, record) in enumerate(zip(gear.inputs, inputs, strict=True)):
         place = f"{where}.inputs[{index}]"
-        _check_tensor(place, record.dtype, shape, lowest=0)
-        if len(shape) != len(record.shape) or any(
-            want not in (-1, dim) for want, dim in zip(record.shape, shape, strict=True)
-        ):
-            _refuse(place, shape, f"what {format_shape(record.shape)} allows")
+        _check_shape(place, record, shape)
         if any(dim == 0 for want, dim in zip(record.shape, shape, strict=True) if want == -1):
             _refuse(place, shape, "1 or more where the gear decides")
 
@@ -263,11 +268,7 @@ def _check_outputs_at(
         _refuse(f"{where}.outputs", gear.outputs, f"{len(outputs)} shapes, one per output")
     for index, (shape, output) in enumerate(zip(gear.outputs, outputs, strict=True)):
         place = f"{where}.outputs[{index}]"
-        _check_tensor(place, output.dtype, shape, lowest=0)
-        if len(shape) != len(output.shape) or any(
-            want not in (-1, dim) for want, dim in zip(output.shape, shape, strict=True)
-        ):
-            _refuse(place, shape, f"what {format_shape(output.shape)} allows")
+        _check_shape(place, output, shape)
         if output.row_axis is None:
             continue
         if rows is None or shape[output.row_axis] != rows * output.row_inner:

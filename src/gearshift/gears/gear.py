@@ -86,7 +86,7 @@ class GearSet:
         )
         return leading if alike else (False,) * len(self.inputs)
 
-    @property
+    @cached_property
     def row_inputs(self) -> tuple[TensorSpec, ...]:
         """The inputs, -1 only where rows are: of others a call gives what it gives."""
         return tuple(
@@ -117,6 +117,11 @@ class GearSet:
             )
             for shapes, gears in sizes.items()
         )
+
+    def members(self, number: int) -> tuple[tuple[Gear, Gear], ...]:
+        """The declared gears in that frame, each with what it is called there."""
+        places = ((gear, *self.frame_of(gear)) for gear in self.gears)
+        return tuple((gear, there) for gear, frame, there in places if frame == number)
 
     def frame_of(self, gear: Gear) -> tuple[int, Gear]:
         """Which frame a declared gear is in, and what it is called there."""

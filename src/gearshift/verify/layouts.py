@@ -24,13 +24,8 @@ def layouts_to_test(
     if proof.verdict == "refuted":
         return None
     found = set()
-    for frame in gears.frames:
-        within = {
-            there: facts[gear]
-            for gear in gears
-            for number, there in [gears.frame_of(gear)]
-            if gears.frames[number] is frame
-        }
+    for number in range(len(gears.frames)):
+        within = {there: facts[gear] for gear, there in gears.members(number)}
         if len(within) > 1:  # else nothing grows with the rows
             found.add(_suggested_for(outputs, within))
     return found.pop() if len(found) == 1 else None
