@@ -165,6 +165,26 @@ def test_a_stream_waits_for_another() -> None:
     assert events.destroy_event(event) == 0
 
 
+def test_a_wait_is_for_what_was_recorded_before_it() -> None:
+    stream, other, gate = new_stream(), new_stream(), Gate()
+    event, later = events.create_event()[0], events.create_event()[0]
+    submit(stream, gate)  # so that nothing below runs before everything is in its queue
+    assert events.record_event(event, stream) == 0
+    assert events.stream_wait_event(stream, event) == 0
+    assert events.record_event(event, stream) == 0, "behind the wait, which is not for it"
+    assert events.stream_wait_event(other, event) == 0
+    assert events.record_event(later, other) == 0
+    assert events.stream_wait_event(stream, later) == 0
+    assert events.record_event(event, stream) == 0
+    gate.open.set()
+    for each in (stream, other):
+        assert runtime.synchronize_stream_with_timeout(each, 10_000) == 0
+        assert runtime.destroy_stream(each) == 0
+    assert events.query_event(event) == (0, 0)
+    for each in (event, later):
+        assert events.destroy_event(each) == 0
+
+
 class Reports:
     """A thread for reports, as programs write it."""
 

@@ -81,7 +81,7 @@ def reset_event(event: int, stream: int) -> int:
     Returns:
         0; codes as `record_event`.
     """
-    stream_at(stream).submit(EVENTS.get(event).reset)
+    EVENTS.get(event).reset(stream_at(stream))
     return 0
 
 
@@ -110,7 +110,7 @@ def stream_wait_event(stream: int, event: int) -> int:
     Returns:
         0; codes as `record_event`.
     """
-    stream_at(stream).submit(EVENTS.get(event).wait)
+    EVENTS.get(event).hold(stream_at(stream))
     return 0
 
 

@@ -124,55 +124,87 @@ def _outcome(task: Task) -> Refusal | None:
     return None
 
 
-class Event:
-    """A place in a stream, and the time at which the stream came by."""
+class Mark:
+    """One recording: a place in a stream, and the time at which the stream came by."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._pending = 0
-        self._time: int | None = None
+        self.passed = threading.Event()
+        self.time = 0
+
+    def come_by(self) -> None:
+        """Told by the stream."""
+        self.time = time.perf_counter_ns()
+        self.passed.set()
+
+    def wait(self) -> None:
+        """Until the stream came by."""
+        self.passed.wait()
+
+
+class Event:
+    """The latest place in a stream that was recorded.
+
+    Who waits, waits for the recording that was the latest when it was told to. So it waits for what
+    was given to a stream earlier, never for what comes behind it, and streams that wait for each
+    other come to an end.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mark: Mark | None = None
+
+    @property
+    def mark(self) -> Mark | None:
+        """The latest recording; None if there is none."""
+        with self._lock:
+            return self._mark
 
     @property
     def complete(self) -> bool:
-        """Whether it was recorded, and every recording has come by."""
-        with self._changed:
-            return self._time is not None and not self._pending
+        """Whether it was recorded, and the stream has come by."""
+        mark = self.mark
+        return mark is not None and mark.passed.is_set()
 
     def record(self, stream: Stream) -> None:
         """Marks the place behind everything that the stream was given so far."""
-        with self._changed:
-            self._pending += 1
-        try:
-            stream.submit(self._pass)
-        except Refusal:
-            self._pass()
-            raise
+        mark = Mark()
+        # Seen by others only once it has its place, or a wait could get in front of it.
+        with self._lock:
+            stream.submit(mark.come_by)
+            self._mark = mark
 
     def wait(self) -> None:
-        """Waits until the recordings made so far have come by; at once if there are none."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._pending)
+        """Waits until the latest recording has come by; at once if there is none."""
+        mark = self.mark
+        if mark is not None:
+            mark.wait()
 
-    def reset(self) -> None:
-        """As if it was never recorded."""
-        with self._changed:
-            self._time = None
+    def hold(self, stream: Stream) -> None:
+        """Lets a stream wait for the latest recording."""
+        mark = self.mark
+        if mark is not None:
+            stream.submit(mark.wait)
+
+    def reset(self, stream: Stream) -> None:
+        """As if what is recorded now never was, once the stream comes by."""
+        mark = self.mark
+        stream.submit(lambda: self._forget(mark))
 
     def milliseconds_until(self, end: Event) -> float:
         """Time from this event to another."""
-        if self._time is None or end._time is None or not (self.complete and end.complete):
+        first, last = self.mark, end.mark
+        if first is None or last is None or not (first.passed.is_set() and last.passed.is_set()):
             raise Refusal(
                 Code.RT_EVENT_TIMESTAMP_INVALID, "both events must be recorded, and have come by"
             )
-        if end._time < self._time:
+        if last.time < first.time:
             raise Refusal(Code.RT_EVENT_TIMESTAMP_REVERSAL, "the end came by before the start did")
-        return (end._time - self._time) / 1e6
+        return (last.time - first.time) / 1e6
 
-    def _pass(self) -> None:
-        with self._changed:
-            self._pending -= 1
-            self._time = time.perf_counter_ns()
-            self._changed.notify_all()
+    def _forget(self, mark: Mark | None) -> None:
+        with self._lock:
+            if self._mark is mark:  # not one that was recorded since
+                self._mark = None
 
 
 @atexit.register
