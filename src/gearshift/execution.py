@@ -36,12 +36,17 @@ class Executor:
     lanes: Lanes
     stats: StatsKeeper
 
-    def run(self, plan: Plan, menu: Menu, feeds: Sequence[Array]) -> list[Array]:
-        """The outputs of a plan of at least one piece, made over that menu."""
+    def run(
+        self, plan: Plan, menu: Menu, feeds: Sequence[Array], into: Sequence[Array | None] = ()
+    ) -> list[Array]:
+        """The outputs of a plan of at least one piece, made over that menu.
+
+        Those of `into` are written there where they can be, and are then what is returned.
+        """
         with self.programs.running():
             # Held until the call ends, whatever is evicted or let go of meanwhile.
             executables = {build: self.programs.get(build) for build in menu.builds_of(plan)}
-            results = Results(self.layouts, self.outputs, plan)
+            results = Results(self.layouts, self.outputs, plan, into)
             return self._run(plan, _Call(menu, executables, feeds, results))
 
     def _run(self, plan: Plan, call: _Call) -> list[Array]:

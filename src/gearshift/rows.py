@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -63,19 +64,32 @@ class Results:
     """The outputs of one call while its pieces run, so that engines can write where rows belong.
 
     Outputs whose rows lie along axis 0 are made once, in full, and each piece that is not padded
-    writes its part; the others are joined at the end.
+    writes its part; the others are joined at the end, unless one piece makes all of them.
+
+    Args:
+        layouts: how rows lie in each output.
+        specs: what each output is.
+        plan: the pieces.
+        into: where outputs are wanted, for each output an array or None; empty for none of them. An
+            array that an output does not fit into is left alone.
     """
 
     def __init__(
-        self, layouts: Sequence[RowLayout | None], specs: Sequence[TensorSpec], plan: Plan
+        self,
+        layouts: Sequence[RowLayout | None],
+        specs: Sequence[TensorSpec],
+        plan: Plan,
+        into: Sequence[Array | None] = (),
     ) -> None:
         self._layouts = layouts
         self._plan = plan
+        pieces = plan.pieces
+        in_one = len(pieces) == 1 and pieces[0].rows == pieces[0].gear
         self._wholes = [
-            np.empty((plan.rows * layout.inner, *spec.shape[1:]), spec.dtype.numpy)
-            if layout is not None and layout.axis == 0
-            else None
-            for layout, spec in zip(layouts, specs, strict=True)
+            _whole(layout, spec, plan.rows, target, in_one)
+            for layout, spec, target in zip(
+                layouts, specs, into or [None] * len(specs), strict=True
+            )
         ]
         self._parts: list[list[Array]] = [[] for _ in plan.pieces]
 
@@ -113,9 +127,22 @@ class Results:
 
     def _place(self, index: int, start: int, piece: Piece) -> Array | None:
         whole, layout = self._wholes[index], self._layouts[index]
-        if whole is None or layout is None:
-            return None
+        if whole is None or layout is None or layout.axis:
+            return whole
         return whole[start * layout.inner : (start + piece.rows) * layout.inner]
+
+
+def _whole(
+    layout: RowLayout | None, spec: TensorSpec, rows: int, target: Array | None, in_one: bool
+) -> Array | None:
+    """Where all rows of an output go; None if its pieces have to be joined."""
+    shape = list(spec.shape)
+    if layout is not None:
+        shape[layout.axis] = rows * layout.inner
+    by_rows = layout is not None and layout.axis == 0
+    if target is not None and target.shape == tuple(shape) and (by_rows or in_one):
+        return target
+    return np.empty(shape, spec.dtype.numpy) if by_rows else None
 
 
 def join(
@@ -144,6 +171,58 @@ def cut_off(outputs: Sequence[Array], cuts: Sequence[Mapping[int, int]]) -> list
         np.ascontiguousarray(output[tuple(slice(sizes.get(axis)) for axis in range(output.ndim))])
         for output, sizes in zip(outputs, cuts, strict=True)
     ]
+
+
+def check_targets(specs: Sequence[TensorSpec], out: Mapping[str, object]) -> list[Array | None]:
+    """The arrays to write outputs into, in output order, None where there is none.
+
+    Raises:
+        InputError: one is for no output, no array, of another dtype, or cannot be written to.
+    """
+    names = [spec.name for spec in specs]
+    for name, target in out.items():
+        if name not in names:
+            raise InputError(
+                f"out= has an array for {name!r}; the model's outputs are {_quoted(names)}."
+            )
+        if not isinstance(target, np.ndarray):
+            raise InputError(f"out={name!r} is {type(target).__name__}; give a numpy array.")
+        wanted = specs[names.index(name)].dtype
+        if target.dtype != wanted.numpy:
+            raise InputError(f"out={name!r} is {target.dtype}; the output is {wanted.name}.")
+        if not target.flags.writeable:
+            raise InputError(f"out={name!r} is read-only; give an array that can be written to.")
+    return [cast("Array | None", out.get(name)) for name in names]
+
+
+def free_targets(targets: Sequence[Array | None], feeds: Sequence[Array]) -> list[Array | None]:
+    """Those that engines may write into while they read the feeds; None for the others."""
+    return [
+        target
+        if target is not None
+        and target.flags.c_contiguous
+        and not any(np.may_share_memory(target, feed) for feed in feeds)
+        else None
+        for target in targets
+    ]
+
+
+def deliver(
+    specs: Sequence[TensorSpec], made: Sequence[Array], targets: Sequence[Array | None]
+) -> list[Array]:
+    """The outputs, where they were wanted. Raises InputError if one does not fit there."""
+    for spec, array, target in zip(specs, made, targets, strict=True):
+        if target is not None and target.shape != array.shape:
+            raise InputError(
+                f"out={spec.name!r} has shape {format_shape(target.shape)}; with these inputs the "
+                f"output is {format_shape(array.shape)}."
+            )
+    delivered = []
+    for array, target in zip(made, targets, strict=True):
+        if target is not None and target is not array:
+            target[...] = array
+        delivered.append(array if target is None else target)
+    return delivered
 
 
 def fill(feed: Array, shape: Shape, value: float) -> Array:

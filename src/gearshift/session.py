@@ -29,7 +29,14 @@ from gearshift.memory import MemoryReport, report_memory
 from gearshift.networks import Networks
 from gearshift.opening import gear_set, output_specs
 from gearshift.options import Budget, SessionOptions
-from gearshift.rows import check_feeds, count_rows, cut_off
+from gearshift.rows import (
+    check_feeds,
+    check_targets,
+    count_rows,
+    cut_off,
+    deliver,
+    free_targets,
+)
 from gearshift.stats import Stats, merged
 from gearshift.strategy import seconds_to_measure
 from gearshift.tensors import MBATCH_INPUT, Array, TensorSpec, dtype_named, format_shape
@@ -170,7 +177,11 @@ class Session:
         return self._tracks[self._frame_for(rows, shapes)].plan(rows)
 
     def run(
-        self, inputs: Mapping[str, Any], *, gear: int | Sequence[int] | None = None
+        self,
+        inputs: Mapping[str, Any],
+        *,
+        gear: int | Sequence[int] | None = None,
+        out: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """Runs any number of rows, 0 included.
 
@@ -182,12 +193,16 @@ class Session:
             gear: compute exactly this gear's rows, padded if fewer are given; None plans. What is
                 quickest for that many rows runs, in pieces if need be. A number of rows, or in
                 other modes the gear's values in the order declared.
+            out: arrays to write outputs into, by name, each of exactly its output's dtype and
+                shape; for any of the outputs. Engines write into contiguous ones without a copy
+                where they can.
 
         Returns:
-            One array per output, by name; rows in the order given.
+            One array per output, by name; rows in the order given. Those of `out` where given.
 
         Raises:
-            InputError: an input is missing, unknown, or of another dtype or shape.
+            InputError: an input is missing, unknown, or of another dtype or shape; or an array of
+                `out` is.
             OptionError: a parameter of dynamic AIPP is not allowed.
             GearError: the gear, or the number of rows, is not one that was compiled.
             EngineError: the engine failed.
@@ -195,12 +210,33 @@ class Session:
         """
         self._begin()
         try:
-            return self._run(inputs, gear)
+            return self._run(inputs, gear, out)
+        finally:
+            self._end()
+
+    def prepare(self, gear: int | Sequence[int]) -> None:
+        """Builds what a gear runs on now, unless it is there, so that its first run is not slow.
+
+        Args:
+            gear: as for `run`.
+
+        Raises:
+            GearError: it was not compiled into the model.
+            EngineError: the engine failed.
+        """
+        self._begin()
+        try:
+            number, there = self._gears.frame_of(self._gear_of(_values(gear, "a gear")))
+            self._tracks[number].preload([there.rows])
         finally:
             self._end()
 
     def run_async(
-        self, inputs: Mapping[str, Any], *, gear: int | Sequence[int] | None = None
+        self,
+        inputs: Mapping[str, Any],
+        *,
+        gear: int | Sequence[int] | None = None,
+        out: Mapping[str, Array] | None = None,
     ) -> Future[dict[str, Array]]:
         """`run` on a worker; calls run one after the other, in the order they were made.
 
@@ -211,12 +247,17 @@ class Session:
             if self._worker is None:
                 # One worker: a run already takes all of the session's threads.
                 self._worker = ThreadPoolExecutor(1, thread_name_prefix=_WORKER)
-            future = self._worker.submit(self._run, inputs, gear)
+            future = self._worker.submit(self._run, inputs, gear, out)
         # Whichever way it ends, cancelled included, it is a call that has come to its end.
         future.add_done_callback(lambda _: self._end())
         return future
 
-    def _run(self, inputs: Mapping[str, Any], gear: int | Sequence[int] | None) -> dict[str, Array]:
+    def _run(
+        self,
+        inputs: Mapping[str, Any],
+        gear: int | Sequence[int] | None,
+        out: Mapping[str, Array] | None,
+    ) -> dict[str, Array]:
         if not isinstance(inputs, Mapping):
             raise InputError(
                 f"run takes a mapping of input name to array, got {type(inputs).__name__}; "
@@ -228,7 +269,11 @@ class Session:
         rows = count_rows(self._gears.row_inputs, feeds)
         fit = self._framing.find(feeds, asked, lambda number: self._tracks[number].cost(rows))
         there = None if asked is None else self._gears.frame_of(asked)[1].rows
-        made = cut_off(self._tracks[fit.frame].run(fit.feeds, rows, there), fit.cuts)
+        targets = check_targets(self._outputs, out) if out else []
+        into = [] if fit.cuts else free_targets(targets, feeds)
+        made = cut_off(self._tracks[fit.frame].run(fit.feeds, rows, there, into), fit.cuts)
+        if targets:
+            made = deliver(self._outputs, made, targets)
         return {spec.name: result for spec, result in zip(self._outputs, made, strict=True)}
 
     def tune(self, seconds: float | None = None) -> tuple[CostTable, ...]:
@@ -354,12 +399,13 @@ class Session:
         if asked is not None and fed is not None and asked != fed:
             raise GearError(f"gear={asked} and {MBATCH_INPUT}={fed} differ: give one.")
         values = fed if asked is None else asked
-        if values is None:
-            return None
+        return None if values is None else self._gear_of(values)
+
+    def _gear_of(self, values: tuple[int, ...]) -> Gear:
         if self._gears.mode != "batch":
             return self._gears.of_values(values)
         if len(values) != 1:
-            raise InputError(f"{gear or shape_data!r} is not a gear, which is one whole number.")
+            raise InputError(f"{values!r} is not a gear, which is one whole number.")
         return self._gears.of_rows(values[0])
 
 

@@ -86,8 +86,14 @@ class Track:
         """The pieces for that many rows, once their programs are built. Raises GearError."""
         return self._plan(rows, self.menu)
 
-    def run(self, feeds: list[Array], rows: int, gear: int | None) -> list[Array]:
-        """All outputs for arrays of so many rows that fit the frame.
+    def run(
+        self,
+        feeds: list[Array],
+        rows: int,
+        gear: int | None,
+        into: Sequence[Array | None] = (),
+    ) -> list[Array]:
+        """All outputs for arrays of so many rows that fit the frame; as in `Executor.run`.
 
         Raises:
             GearError: the number of rows cannot be run, or not at that gear.
@@ -95,7 +101,10 @@ class Track:
         """
         if gear is not None:
             self._check_gear(gear, rows)
-        results = self._run_rows(rows, gear, feeds) if rows else self._run_nothing(feeds, gear)
+        if rows:
+            results = self._run_rows(rows, gear, feeds, into)
+        else:
+            results = self._run_nothing(feeds, gear)
         self.stats.count_call(rows)
         return results
 
@@ -115,9 +124,11 @@ class Track:
             self.frame.row_inputs, self._outputs, self._layouts, self._programs, lanes, self.stats
         )
 
-    def _run_rows(self, rows: int, gear: int | None, feeds: list[Array]) -> list[Array]:
+    def _run_rows(
+        self, rows: int, gear: int | None, feeds: list[Array], into: Sequence[Array | None]
+    ) -> list[Array]:
         plan, menu = self._within_reach(gear or rows)
-        return self._executor.run(plan if gear is None else plan.first(rows), menu, feeds)
+        return self._executor.run(plan if gear is None else plan.first(rows), menu, feeds, into)
 
     def _within_reach(self, rows: int) -> tuple[Plan, Menu]:
         """The plan for now, and the menu it is over: not all programs may have been built yet.
