@@ -9,9 +9,9 @@ import numpy as np
 
 from gearshift.gears.build import Build, Measured
 from gearshift.options import Budget
-from gearshift.tuning.choose import NOISE, Chooser
+from gearshift.tuning.choose import SECOND_ENGINE, Chooser
 from gearshift.tuning.table import CostTable
-from gearshift.tuning.weigh import Scales, Sets
+from gearshift.tuning.weigh import Sets
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def explain(
         weights: how often each number of rows is expected.
     """
     chooser = Chooser(table, gears, exact, weights)
-    reasons = _Reasons(chooser.scales, chosen, chooser.limit(budget))
+    reasons = _Reasons(chooser, chosen, chooser.limit(budget))
     used = {each.build for each in chosen}
     measured = [
         Explained(
@@ -74,9 +74,10 @@ def explain(
 class _Reasons:
     """Compares the chosen set with those that have one build more or less."""
 
-    def __init__(self, scales: Scales, chosen: Sequence[Measured], limit: int) -> None:
+    def __init__(self, chooser: Chooser, chosen: Sequence[Measured], limit: int) -> None:
         builds = {each.build for each in chosen}
-        self._scales = scales
+        self._chooser = chooser
+        self._scales = scales = chooser.scales
         self._limit = limit
         self._place = {each.build: index for index, each in enumerate(scales.measured)}
         self._chosen = np.array([each.build in builds for each in scales.measured])
@@ -104,8 +105,8 @@ class _Reasons:
         if most <= _ROUNDING:
             return "never quicker than those used"
         win = f"without it plans take {_percent(longer)} longer, at worst {_percent(most)}"
-        if self._score(self._chosen, self._lanes) <= self._score(more, lanes) * (1 + NOISE):
-            return f"{win}: less than the noise"
+        if self._worth(self._chosen, self._lanes) <= self._worth(more, lanes):
+            return f"{win}: {self._too_little(more)}"
         nbytes = int(self._scales.nbytes(more[np.newaxis])[0])
         if nbytes <= self._limit:
             return win
@@ -118,11 +119,18 @@ class _Reasons:
         changed[self._place[measured.build]] = used
         return changed
 
-    def _score(self, one: Sets, lanes: int) -> float:
-        return float(self._scales.score(one[np.newaxis], lanes)[0])
+    def _worth(self, one: Sets, lanes: int) -> float:
+        return float(self._chooser.worth(one[np.newaxis], lanes)[0])
+
+    def _too_little(self, more: Sets) -> str:
+        now, then = self._scales.engine_counts(np.array([self._chosen, more])).tolist()
+        if then > now:
+            return f"too little, since engines that share the cores are taken to cost {_MIXING}"
+        return "less than the noise"
 
 
 _ROUNDING = 1e-6
+_MIXING = f"{100 * SECOND_ENGINE:g} %"
 
 
 def _percent(part: float) -> str:

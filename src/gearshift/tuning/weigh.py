@@ -84,8 +84,12 @@ class Scales:
 
     def nbytes(self, sets: Sets) -> Ints:
         """Bytes that each set takes, the engines it needs included."""
-        engines = np.asarray(sets @ self._engine_of > 0) @ self._engine_nbytes
+        engines = self._engines(sets) @ self._engine_nbytes
         return np.asarray(sets @ self._nbytes + engines, np.int64)
+
+    def engine_counts(self, sets: Sets) -> Ints:
+        """How many engines each set needs."""
+        return np.asarray(self._engines(sets).sum(axis=1), np.int64)
 
     def score(self, sets: Sets, lanes: int) -> Floats:
         """How much longer each set takes than all builds would: 1 is the best, inf cannot run.
@@ -127,6 +131,10 @@ class Scales:
         """Seconds of the best plan of each size, with every build."""
         plans = [self.plans(self.usable(k)[np.newaxis], k)[:, 0] for k in self.lanes]
         return np.asarray(np.min(plans, axis=0))
+
+    def _engines(self, sets: Sets) -> Sets:
+        """Which engines each set needs."""
+        return np.asarray(sets @ self._engine_of > 0)
 
     def _offers(self) -> tuple[Floats, Floats]:
         """Seconds by build and rows: by itself, and with each of its lanes busy."""
