@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, Protocol
+from weakref import WeakSet
 
 from gearshift.artifact.reader import Artifact
 from gearshift.engines.base import LoadedNetwork
+from gearshift.engines.registry import get_engine
 from gearshift.errors import ClosedError
 from gearshift.gears.build import Build
 from gearshift.opening import load_network
@@ -28,6 +30,10 @@ class Holder(Protocol):
 
     def drop(self, build: Build) -> None:
         """Lets go of a program."""
+        ...
+
+    def forget(self, engines: Collection[str]) -> None:
+        """Lets go of all programs of these engines."""
         ...
 
 
@@ -68,8 +74,8 @@ class Networks:
         self.building = threading.Lock()  # one at a time: a compilation takes every core
         self.closing = threading.Event()
         self.room = Room()
-        self.alone = True
-        """Whether one engine alone is going to be used; to be said before the first is opened."""
+        self.holders: WeakSet[Holder] = WeakSet()
+        self._alone = False
         self._threads = threads
         self._loaded: dict[str, LoadedNetwork] = {}
         self._counting = threading.Lock()
@@ -82,9 +88,36 @@ class Networks:
             raise ClosedError("the session is closed; load the model again to run it.")
         if engine not in self._loaded:
             self._loaded[engine] = load_network(
-                self.artifact, engine, self._threads, alone=self.alone
+                self.artifact, engine, self._threads, alone=self._alone
             )
         return self._loaded[engine]
+
+    def settle(self, builds: Iterable[Build]) -> None:
+        """Takes all builds that are going to be used, of all frames, before any is made or anew.
+
+        Threads may spin on after a run only if no others run in this process: other sessions have
+        others, other engines too, and an engine has others for another number of lanes. Programs
+        that were made on other terms are let go of.
+        """
+        with _settling:
+            others = {each for each in _settled if each is not self}
+            _settled.add(self)
+            kinds = {(build.engine, build.lanes) for build in builds}
+            self._reopen(alone=len(kinds) == 1 and not others)
+            for each in others:
+                each._reopen(alone=False)
+
+    def _reopen(self, *, alone: bool) -> None:
+        """Has engines to which it matters opened anew; calls under way end on what they hold."""
+        if alone == self._alone:  # without waiting for what is being built
+            return
+        with self.building:
+            self._alone = alone
+            stale = {name for name in self._loaded if get_engine(name).spins}
+            for name in stale:
+                del self._loaded[name]
+        for holder in list(self.holders):
+            holder.forget(stale)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -117,7 +150,14 @@ class Networks:
     def close(self) -> None:
         """Gives everything back, once what is being built is built."""
         self.closing.set()
+        with _settling:
+            _settled.discard(self)
         with self.building:
             for network in self._loaded.values():
                 network.close()
             self._loaded.clear()
+
+
+_settling: Final = threading.Lock()
+_settled: Final[WeakSet[Networks]] = WeakSet()
+"""Those of this process that something is going to run on."""

@@ -97,7 +97,7 @@ def load_network(
         artifact: open for as long as the network is used.
         engine: its name.
         threads: threads of one run; None for one per core.
-        alone: whether no other engine runs beside it.
+        alone: whether nothing runs beside it (`EngineOptions`).
 
     Raises:
         OptionError: there is no such engine, or the artifact was not compiled for it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from gearshift.engines.base import Executable
@@ -37,6 +37,7 @@ class Programs:
         self._failed: set[Build] = set()
         self._changing = threading.Lock()
         self._builder: threading.Thread | None = None
+        networks.holders.add(self)
 
     @property
     def built(self) -> frozenset[Build]:
@@ -83,6 +84,12 @@ class Programs:
         if self._limit is not None:
             self._room.used(self, build)
         return found
+
+    def forget(self, engines: Collection[str]) -> None:
+        """Lets go of all programs of these engines; they are made anew when they are wanted."""
+        for build in self.built:
+            if build.engine in engines:
+                self.drop(build)
 
     def drop(self, build: Build) -> None:
         """Lets go of a program; runs under way hold what they run."""

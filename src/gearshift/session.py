@@ -22,6 +22,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.engines.base import usable_cores
 from gearshift.errors import ClosedError, GearError, InputError, OptionError
 from gearshift.framing import Framing
+from gearshift.gears.build import Build
 from gearshift.gears.dispatch import Plan
 from gearshift.gears.gear import Gear
 from gearshift.images import Images
@@ -121,7 +122,7 @@ class Session:
             Track(artifact, self._networks, number, self._options)
             for number in range(len(self._gears.frames))
         ]
-        self._networks.alone = len(self.engines) == 1
+        self._networks.settle(self._builds())
         self._preload(options.preload)
 
     @property
@@ -153,8 +154,7 @@ class Session:
     @property
     def engines(self) -> tuple[str, ...]:
         """Names of the engines that run it."""
-        builds = {build for track in self._tracks for build in track.menu.builds}
-        return tuple(sorted({build.engine for build in builds}))
+        return tuple(sorted({build.engine for build in self._builds()}))
 
     def plan(self, rows: int, shapes: Mapping[str, Sequence[int]] | None = None) -> Plan:
         """The pieces that `run` would use for that many rows, once their programs are built.
@@ -300,7 +300,7 @@ class Session:
         self._begin()
         try:
             tables = tuple(track.tune(share) for track in self._tracks)
-            self._networks.alone = len(self.engines) == 1  # for those that are opened from now on
+            self._networks.settle(self._builds())
             return tables
         finally:
             self._end()
@@ -370,6 +370,10 @@ class Session:
             track.close()
         self._networks.close()
         self._artifact.close()
+
+    def _builds(self) -> set[Build]:
+        """All that plans can call for."""
+        return {build for track in self._tracks for build in track.menu.builds}
 
     def _preload(self, gears: bool | tuple[int, ...]) -> None:
         if gears is False:

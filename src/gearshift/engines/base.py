@@ -27,8 +27,9 @@ class EngineOptions:
     Attributes:
         precision: what float32 networks are computed in; never left to the engine.
         threads: threads of one run; None means one per CPU this process may run on.
-        alone: whether no other engine runs beside it, so that its threads may keep the cores busy
-            for a while after a run, waiting for the next.
+        alone: whether no other threads of ours run in this process, another engine's or its own
+            for another number of lanes, so that its threads may keep the cores busy for a while
+            after a run, waiting for the next.
     """
 
     precision: Precision = "f32"
@@ -195,6 +196,8 @@ class Engine(ABC):
     """Whether it computes float64 in float32 and wide integers in fewer bits, without a word."""
     fixed_programs: ClassVar[bool] = True
     """Whether a program for a fixed number of rows is another one than that for any number."""
+    spins: ClassVar[bool] = False
+    """Whether its threads keep the cores busy after a run if it is said to be alone."""
 
     @abstractmethod
     def version(self) -> str:
