@@ -17,7 +17,7 @@ from gearshift.aipp.config import parse_aipp
 from gearshift.aipp.dynamic import apply, as_images
 from gearshift.aipp.image import Layout, axes
 from gearshift.aipp.parameters import AippParameters
-from gearshift.aipp.spec import DynamicAipp
+from gearshift.aipp.spec import DynamicAipp, StaticAipp
 from gearshift.artifact.manifest import AippRecord, Manifest
 from gearshift.errors import CorruptArtifactError, InputError, OptionError, OptionErrors
 from gearshift.tensors import Array, Shape, TensorSpec, dtype_named
@@ -30,22 +30,27 @@ _WRONG_GEAR: Final = 145013
 
 
 class Images:
-    """The inputs of an artifact that take source images with parameters for each call."""
+    """The inputs of an artifact that take source images with parameters for each call.
+
+    Attributes:
+        fed: these inputs, in the order of their parameters.
+    """
 
     def __init__(self, manifest: Manifest) -> None:
         """Raises CorruptArtifactError if the manifest's AIPP cannot be."""
-        self._fed: list[_Fed] = []
+        fed: list[Fed] = []
         for record in manifest.aipp:
-            aipp = _read(record)
-            if aipp is not None:
-                self._fed.append(_fed(manifest, record, aipp, is_first=not self._fed))
+            aipp = read_aipp(record)
+            if isinstance(aipp, DynamicAipp):
+                fed.append(_fed(manifest, record, aipp, is_first=not fed))
+        self.fed = tuple(fed)
 
     def shown(self, specs: Iterable[TensorSpec]) -> tuple[TensorSpec, ...]:
         """The inputs as a caller sees them: images as bytes, and the parameters behind."""
-        images = {fed.name: fed.images for fed in self._fed}
+        images = {fed.name: fed.images for fed in self.fed}
         return (
             *(images.get(spec.name, spec) for spec in specs),
-            *(fed.parameters for fed in self._fed),
+            *(fed.parameters for fed in self.fed),
         )
 
     def prepare(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -56,10 +61,10 @@ class Images:
                 parameters.
             OptionError: a parameter is not allowed.
         """
-        if not self._fed:
+        if not self.fed:
             return inputs
         made = dict(inputs)
-        for fed in self._fed:
+        for fed in self.fed:
             given = made.pop(fed.parameters.name, None)
             if fed.name in made:
                 made[fed.name] = fed.prepared(made[fed.name], given)
@@ -67,7 +72,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class _Fed:
+class Fed:
     """An input that takes source images.
 
     Attributes:
@@ -157,7 +162,7 @@ class _Fed:
             )
 
 
-def _fed(manifest: Manifest, record: AippRecord, aipp: DynamicAipp, *, is_first: bool) -> _Fed:
+def _fed(manifest: Manifest, record: AippRecord, aipp: DynamicAipp, *, is_first: bool) -> Fed:
     place = [each.name for each in manifest.inputs].index(record.input)
     spec = TensorSpec(record.input, dtype_named(record.dtype), _largest(manifest, place))
     own = manifest.inputs[place]
@@ -170,7 +175,7 @@ def _fed(manifest: Manifest, record: AippRecord, aipp: DynamicAipp, *, is_first:
     shown = -1 if manifest.mode == "batch" else rows
     suffix = "" if is_first else f"_{record.input}_0_huawei_aipp"
     uint8 = dtype_named("uint8")
-    return _Fed(
+    return Fed(
         own=spec,
         layout=cast(Layout, record.layout),
         images=TensorSpec(record.input, uint8, (shown, -1)),
@@ -189,8 +194,8 @@ def _largest(manifest: Manifest, place: int) -> Shape:
     return max((gear.inputs[place] for gear in manifest.gears), key=math.prod)
 
 
-def _read(record: AippRecord) -> DynamicAipp | None:
-    """The record's dynamic AIPP; None if it is static."""
+def read_aipp(record: AippRecord) -> StaticAipp | DynamicAipp:
+    """What a record says. Raises CorruptArtifactError if that cannot be read."""
     try:
         (block,) = parse_aipp(record.config)
     except (OptionError, OptionErrors, ValueError) as error:
@@ -198,7 +203,7 @@ def _read(record: AippRecord) -> DynamicAipp | None:
             f"the AIPP configuration of input {record.input!r} in its manifest cannot be read: "
             f"{error} Compile the model again."
         ) from error
-    return block.aipp if isinstance(block.aipp, DynamicAipp) else None
+    return block.aipp
 
 
 def _array(name: str, value: object) -> Array:

@@ -82,7 +82,9 @@ _ALLOWED = {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
         "memory", "networks", "tuning", "framing", "track", "images", "strategy",
     },
-    "acl": {"errors", "tensors", "gears", "session", "aipp", "stats"},
+    "acl": {
+        "errors", "tensors", "options", "gears", "aipp", "artifact", "opening", "images", "session",
+    },
     "bench": {"errors", "tensors", "gears", "aipp", "opening", "session", "stats"},
     "ais": {"errors", "tensors", "gears", "opening", "session", "bench"},
 }  # fmt: skip

@@ -139,6 +139,11 @@ class Blocks:
         self.copy(ctypes.addressof(into), source, count)
         return into.raw[:count]
 
+    def write(self, destination: int, data: bytes) -> None:
+        """Puts bytes there."""
+        held = ctypes.create_string_buffer(data, len(data))
+        self.copy(destination, ctypes.addressof(held), len(data))
+
     def check_there(self, address: int, count: int) -> None:
         """Refuses memory that is not ours to read, or of which an end cannot be read."""
         ours = self.check(address, count, "memory")

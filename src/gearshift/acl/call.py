@@ -13,6 +13,7 @@ import logging
 import operator
 import threading
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
@@ -36,9 +37,9 @@ class ArgumentsError(GearshiftError, TypeError, ValueError):
 class Refusal(GearshiftError):
     """Why a call did not do what it was asked for; the caller sees the number."""
 
-    def __init__(self, code: Code, message: str) -> None:
+    def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
-        self.acl_code = code
+        self.acl_code = int(code)
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,9 @@ SIZE: Final = Kind("size", _masked(64))
 """A number of bytes."""
 INT: Final = Kind("int", _ranged(-(1 << 31), (1 << 31) - 1))
 UINT: Final = Kind("unsigned int", _masked(32))
+BYTE: Final = Kind("byte", _ranged(0, 255))
+UBYTE: Final = Kind("unsigned byte", _masked(8))
+SHORT: Final = Kind("short", _ranged(-(1 << 15), (1 << 15) - 1))
 LONG: Final = Kind("long", _ranged(-(1 << 63), (1 << 63) - 1))
 FLOAT: Final = Kind("float", float)
 TEXT: Final = Kind("str", _text)
@@ -141,7 +145,7 @@ def take_recent_message() -> str | None:
     return message
 
 
-def refused(code: Code, message: str) -> int:
+def refused(code: int, message: str) -> int:
     """The number to answer with; the message waits for `get_recent_err_msg`."""
     _recent.message = message
     return int(code)
@@ -171,7 +175,7 @@ def fallback(value: Any) -> Failed:
 
 def beside(*values: Any) -> Failed:
     """These values, and the code."""
-    return Failed(lambda code: (*values, code), tells=True)
+    return Failed(lambda code: (*map(copy, values), code), tells=True)
 
 
 def public(
@@ -186,7 +190,7 @@ def public(
     Args:
         name: with its module, such as ``acl.rt.malloc``.
         kinds: its arguments, in order.
-        failed: its answer when it raises `Refusal`.
+        failed: its answer when it raises `Refusal` or another of gearshift's errors.
         optional: how many of the last arguments may be left out.
         status: as the compatibility table lists it.
     """
@@ -197,11 +201,15 @@ def public(
             arguments = _read(name, kinds, optional, given)
             try:
                 return function(*arguments)  # type: ignore[call-arg]
-            except Refusal as refusal:
-                message = f"{name}: {refusal.message}"
+            except ArgumentsError:
+                raise
+            except GearshiftError as error:
+                message = f"{name}: {error.message}"
                 if not failed.tells:
                     _log.error("%s", message)
-                return failed.answer(refused(Code(refusal.acl_code), message))
+                return failed.answer(refused(error.acl_code, message))
+            except MemoryError:
+                return failed.answer(refused(Code.BAD_ALLOC, f"{name}: this host has no memory"))
 
         signature = inspect.signature(function)
         call.__signature__ = signature.replace(  # type: ignore[attr-defined]

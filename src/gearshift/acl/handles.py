@@ -53,6 +53,11 @@ class Handles(Generic[Held]):
                 raise self._refusal(handle)
             return self._held.pop(handle)
 
+    def discard(self, handle: int) -> None:
+        """As `remove`, whether or not there is one."""
+        with self._lock:
+            self._held.pop(handle, None)
+
     def __contains__(self, handle: int) -> bool:
         return handle in self._held
 

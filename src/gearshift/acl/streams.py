@@ -112,12 +112,9 @@ class Stream:
 def _outcome(task: Task) -> Refusal | None:
     try:
         task()
-    except Refusal as refusal:
-        _log.error("a task of a stream failed: %s", refusal.message)
-        return refusal
     except GearshiftError as error:
         _log.error("a task of a stream failed: %s", error.message)
-        return Refusal(Code(error.acl_code), error.message)
+        return Refusal(error.acl_code, error.message)
     except BaseException as error:  # noqa: BLE001 - the worker goes on, and the caller is told
         _log.exception("a task of a stream failed")
         return Refusal(Code.RT_INTERNAL_ERROR, f"a task failed with {error!r}")

@@ -5,13 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gearshift.acl import buffers, callbacks, descs, events, memory, runtime, system, util
+from gearshift.acl import (
+    buffers,
+    callbacks,
+    datasets,
+    descs,
+    events,
+    mdl_aipp,
+    mdl_aipp_info,
+    mdl_config,
+    mdl_desc,
+    mdl_gears,
+    mdl_load,
+    mdl_run,
+    mdl_tensors,
+    memory,
+    runtime,
+    system,
+    util,
+)
 from gearshift.acl.call import FUNCTIONS, Function
 
-PARTS: Final = (system, runtime, buffers, descs, memory, events, callbacks, util)
+PARTS: Final = (
+    *(system, runtime, buffers, descs, memory, events, callbacks, util),
+    *(datasets, mdl_load, mdl_desc, mdl_tensors, mdl_gears, mdl_run),
+    *(mdl_aipp, mdl_aipp_info, mdl_config),
+)
 """The files that declare functions; importing them fills the table."""
 
-MODULES: Final = ("acl", "acl.rt", "acl.util")
+MODULES: Final = ("acl", "acl.rt", "acl.mdl", "acl.util")
 """The modules that programs see, in the order of the page."""
 
 

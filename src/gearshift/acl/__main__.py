@@ -1,0 +1,36 @@
+"""``python -m gearshift.acl program.py [ARGUMENT ...]``: runs a program with this `acl` package."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from typing import Final
+
+from gearshift.acl.package import force
+
+USAGE: Final = """usage: python -m gearshift.acl PROGRAM.py [ARGUMENT ...]
+
+Runs a Python program whose 'import acl' finds gearshift's package, on ordinary CPUs, even where
+PYTHONPATH puts the vendor's first. Exit status: the program's; 2 without a program."""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the program named by the first argument; 0 unless that ends otherwise."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        sys.stdout.write(f"{USAGE}\n")
+        return 0
+    if not arguments or not os.path.exists(arguments[0]):
+        problem = f"there is no program {arguments[0]!r}" if arguments else "name a program"
+        sys.stderr.write(f"{USAGE}\n\n{problem}\n")
+        return 2
+    force()
+    sys.argv = arguments
+    # As if Python had been given the program: its own folder is where it imports from first.
+    sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
+    runpy.run_path(arguments[0], run_name="__main__")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
