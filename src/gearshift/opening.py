@@ -54,11 +54,8 @@ def frame_outputs(manifest: Manifest, number: int) -> tuple[TensorSpec, ...]:
     gears = gear_set(manifest)
     if gears.mode in ("batch", "range"):
         return output_specs(manifest)
-    record = next(
-        record
-        for gear, record in zip(gears, manifest.gears, strict=True)
-        if gears.frame_of(gear)[0] == number
-    )
+    first, _ = gears.members(number)[0]
+    record = manifest.gears[gears.gears.index(first)]
     return tuple(
         replace(spec, shape=_open_rows(shape, output.row_axis))
         for spec, shape, output in zip(

@@ -19,7 +19,7 @@ import numpy as np
 
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
-from gearshift.engines.base import usable_cores
+from gearshift.engines.base import thread_count
 from gearshift.errors import ClosedError, GearError, InputError, OptionError
 from gearshift.framing import Framing
 from gearshift.gears.build import Build
@@ -112,7 +112,7 @@ class Session:
         self._outputs = output_specs(self.manifest)
         self._framing = Framing(self.manifest)
         self._images = Images(self.manifest)
-        self._options = replace(options, threads=options.threads or usable_cores())
+        self._options = replace(options, threads=thread_count(options.threads))
         self._networks = Networks(artifact, self._options.threads)
         self._lock = threading.Condition()
         self._calls = 0  # made and not yet come to their end
@@ -130,7 +130,7 @@ class Session:
         """The gears in the order declared: batch sizes, or tuples of values in other modes."""
         if self._gears.mode == "batch":
             return self._gears.sizes
-        if self._gears.mode in ("fixed", "range"):
+        if not self._gears.has_gears:
             return ()
         return tuple(gear.values for gear in self._gears)
 

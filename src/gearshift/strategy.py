@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gearshift.artifact.reader import Artifact
-from gearshift.engines.base import usable_cores
+from gearshift.engines.base import thread_count
 from gearshift.engines.registry import get_engine, installed_version
 from gearshift.errors import OptionError
 from gearshift.gears.build import OPEN, Build, Measured, Menu, Offer, make_menu
@@ -109,7 +109,7 @@ def measure(
     table = tune(
         artifact,
         engines=engines_for(artifact, options.engine),
-        threads=_threads(options),
+        threads=thread_count(options.threads),
         seconds=seconds,
         on_progress=on_progress,
         frame=frame,
@@ -121,7 +121,7 @@ def measure(
 
 def known_table(artifact: Artifact, options: SessionOptions, frame: int = 0) -> CostTable | None:
     """What was measured of this artifact on this host: from the cache, else from the artifact."""
-    host = this_host(engines_for(artifact, options.engine), _threads(options))
+    host = this_host(engines_for(artifact, options.engine), thread_count(options.threads))
     return find_table(artifact.identity, host, frame) or embedded_table(artifact, host, frame)
 
 
@@ -170,10 +170,6 @@ def tuning_seconds(given: float | None) -> float:
     return seconds
 
 
-def _threads(options: SessionOptions) -> int:
-    return options.threads or usable_cores()
-
-
 def _stated(
     artifact: Artifact, frame: int, options: SessionOptions, costs: Mapping[int, float]
 ) -> Strategy:
@@ -189,11 +185,10 @@ def _stated(
         )
     separable = artifact.manifest.proof.separable
     engine = get_engine(engines_for(artifact, options.engine)[0])
+    records = dict(zip(gears, artifact.manifest.gears, strict=True))
     needs = {
-        there.rows: len(artifact.pool) + record.predicted_bytes
-        for gear, record in zip(gears, artifact.manifest.gears, strict=True)
-        for number, there in [gears.frame_of(gear)]
-        if number == frame
+        there.rows: len(artifact.pool) + records[gear].predicted_bytes
+        for gear, there in gears.members(frame)
     }
     limit = _stated_limit(options.memory_budget, needs)
     if options.batch_invariant:

@@ -214,8 +214,8 @@ class Track:
 
     def _declared(self, rows: int) -> Gear:
         """The gear of that many rows under the name it was declared by."""
-        here = (self._number, Gear((rows,)))
-        return next(gear for gear in self._gears if self._gears.frame_of(gear) == here)
+        members = self._gears.members(self._number)
+        return next(gear for gear, there in members if there.rows == rows)
 
 
 def _no_rows(layout: RowLayout, spec: TensorSpec) -> Array:

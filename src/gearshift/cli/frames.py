@@ -42,9 +42,7 @@ def frame_shapes(frame: GearSet) -> dict[str, Shape]:
 
 def gears_within(gears: GearSet, number: int) -> tuple[Gear, ...]:
     """The gears, as declared, of the frame of that number."""
-    if gears.mode in ("fixed", "range"):
-        return ()
-    return tuple(gear for gear in gears if gears.frame_of(gear)[0] == number)
+    return tuple(gear for gear, _ in gears.members(number)) if gears.has_gears else ()
 
 
 def print_heading(gears: GearSet, number: int) -> None:
@@ -67,17 +65,17 @@ def frame_json(gears: GearSet, number: int) -> dict[str, object]:
 
 def size_text(gears: GearSet, number: int, rows: int) -> str:
     """So many rows within a frame: the gear of that size, or the rows if there is none."""
-    if gears.mode in ("fixed", "range"):
+    if not gears.has_gears:
         return gears.mode
-    for gear in gears_within(gears, number):
-        if gears.frame_of(gear)[1].rows == rows:
+    for gear, there in gears.members(number):
+        if there.rows == rows:
             return str(gear)
     return str(rows) if gears.mode == "batch" else f"{rows} rows of frame {number}"
 
 
 def runs_line(gears: GearSet, runs: Mapping[str, int]) -> str:
     """What ran, how often, by `size_text`."""
-    if runs and gears.mode in ("fixed", "range"):
+    if runs and not gears.has_gears:
         return "1 run"
     ran = (f"{'' if ' ' in size else 'gear '}{size} x {count}" for size, count in runs.items())
     return ", ".join(ran) or "nothing to run"

@@ -122,7 +122,7 @@ def _tensors(manifest: Manifest) -> Iterator[tuple[str, ...]]:
         where = "axis 0" if carries else "-"
         ranges = ranges_text(record.ranges) or "-"
         yield "input", *_spec(spec), where, ranges, _pad(record, manifest.padded)
-    if gears.mode not in ("fixed", "range"):
+    if gears.has_gears:
         values = f"[{len(gears.gears[0].values)}]"
         yield "input", MBATCH_INPUT, "int32", values, "the gear", "-", "-"
     for spec in specs[len(manifest.inputs) :]:

@@ -20,7 +20,7 @@ from gearshift.cli.costs_report import (
 )
 from gearshift.cli.frames import frame_json, print_heading
 from gearshift.cli.report import print_facts
-from gearshift.engines.base import usable_cores
+from gearshift.engines.base import thread_count
 from gearshift.errors import EngineError, TableError
 from gearshift.gears.gear import GearSet
 from gearshift.opening import gear_set
@@ -142,5 +142,5 @@ def _how_to_measure(arguments: argparse.Namespace) -> str:
     words = ["gearshift", "tune", str(arguments.model)]
     words += ["--engine", arguments.engine] if arguments.engine else []
     words += ["--threads", str(arguments.threads)] if arguments.threads else []
-    count = threads(arguments.threads or usable_cores())
+    count = threads(thread_count(arguments.threads))
     return f"not measured on this host with {count}; run: {shlex.join(words)}"

@@ -36,14 +36,9 @@ class EngineOptions:
     threads: int | None = None
     alone: bool = False
 
-    @property
-    def thread_count(self) -> int:
-        """The number of threads, decided."""
-        return self.threads or usable_cores()
-
     def share(self, lanes: int) -> int:
         """Threads of one run, with so many side by side."""
-        return max(1, self.thread_count // lanes)
+        return max(1, thread_count(self.threads) // lanes)
 
 
 @dataclass(frozen=True)
@@ -231,6 +226,11 @@ class engine_errors:  # noqa: N801 - used like a function
             first_lines = "\n".join(str(error).strip().splitlines()[:6])
             message = f"{self._engine} failed while {self._doing}: {first_lines}"
             raise EngineError(message) from error
+
+
+def thread_count(threads: int | None) -> int:
+    """How many threads a run takes, with so many asked for."""
+    return threads or usable_cores()
 
 
 def usable_cores() -> int:

@@ -70,6 +70,11 @@ class GearSet:
         return tuple(gear.rows for gear in self.gears)
 
     @property
+    def has_gears(self) -> bool:
+        """Whether gears were declared that a call could ask for: not one shape, nor ranges."""
+        return self.mode not in ("fixed", "range")
+
+    @property
     def has_rows(self) -> bool:
         """Whether the number of rows may vary."""
         return any(self.carriers)
@@ -164,7 +169,7 @@ class GearSet:
     def of_values(self, values: tuple[int, ...]) -> Gear:
         """The gear of exactly those values. Raises GearError if none was declared."""
         gear = Gear(values)
-        if gear in self.gears and self.mode not in ("fixed", "range"):
+        if gear in self.gears and self.has_gears:
             return gear
         declared = "; ".join(str(each) for each in self.gears)
         raise GearError(
@@ -172,7 +177,7 @@ class GearSet:
             + (
                 f"whose gears are {declared}. Ask for one of these, or leave gear= out to have it "
                 "chosen by the shapes given."
-                if self.mode not in ("fixed", "range")
+                if self.has_gears
                 else "which has no gears. Leave gear= out."
             )
         )

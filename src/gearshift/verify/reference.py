@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gearshift.engines.base import EngineOptions
+from gearshift.engines.base import thread_count
 from gearshift.engines.onnxruntime import UnoptimisedModel
 from gearshift.gears.gear import GearSet
 from gearshift.options import CompileOptions
@@ -49,7 +49,7 @@ def choose_reference(
     elif proof.verdict == "unknown" and options.separability == "tested" and layouts is not None:
         # Row by row, so that the check also says that a row does not depend on its place.
         chunk = 1
-    threads = EngineOptions(threads=options.threads).thread_count
+    threads = thread_count(options.threads)
     runner: Runner = UnoptimisedModel(model, threads)
     return Reference(runner if model is staged else prepare(runner), layouts or (), chunk)
 
