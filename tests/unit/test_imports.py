@@ -83,7 +83,8 @@ _ALLOWED = {
         "memory", "networks", "tuning", "framing", "track", "images", "strategy",
     },
     "acl": {
-        "errors", "tensors", "options", "gears", "aipp", "artifact", "opening", "images", "session",
+        "errors", "tensors", "options", "gears", "aipp", "artifact", "rows", "opening", "images",
+        "session",
     },
     "bench": {"errors", "tensors", "gears", "aipp", "opening", "session", "stats"},
     "ais": {"errors", "tensors", "gears", "opening", "session", "bench"},

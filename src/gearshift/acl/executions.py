@@ -15,10 +15,11 @@ from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
 from gearshift.acl.datasets import DATASETS, Dataset
 from gearshift.acl.descs import DESCS, TensorDesc
-from gearshift.acl.models import Model, Part
+from gearshift.acl.models import Layout, Model, Part
 from gearshift.aipp.block import unpack
 from gearshift.gears.gear import Gear
 from gearshift.images import Fed
+from gearshift.rows import free_targets
 from gearshift.tensors import Array, DType, Shape, format_shape
 
 
@@ -57,23 +58,28 @@ class Execution:
             Refusal: memory is too small, or cannot be used.
             GearshiftError: the model cannot be run.
         """
-        layout = self.model.layout(self.gear)
-        feeds: dict[str, Any] = {}
-        for part in layout.inputs:
-            feeds[part.tensor.name] = self._feed(part)
+        layout, session = self.model.layout(self.gear), self.model.session
+        feeds = [self._feed(part) for part in layout.inputs]
+        if self.model.is_plain:
+            into = [_output(self.outputs[part.index], part) for part in layout.outputs]
+            made = session.run_checked(self.gear, feeds, free_targets(into, feeds))
+        else:
+            into = [None] * len(layout.outputs)
+            made = self._run_by_name(layout, feeds)
+        for part, target, array in zip(layout.outputs, into, made, strict=True):
+            if target is not array:
+                self._write(part, np.ascontiguousarray(array))
+
+    def _run_by_name(self, layout: Layout, feeds: Sequence[Array]) -> list[Array]:
+        """For models whose shapes or images come with each call, which the session sees to."""
+        named: dict[str, Any] = {
+            part.tensor.name: feed for part, feed in zip(layout.inputs, feeds, strict=True)
+        }
         for place, fed in self.model.description.fed.items():
-            feeds |= self._images(place, fed)
-        out: dict[str, Array] = {}
-        for part in () if self.model.is_range else layout.outputs:
-            memory = self.outputs[part.index]
-            array = _output(memory, part)
-            if array is not None:
-                out[part.tensor.name] = array
+            named |= self._images(place, fed)
         values = None if self.gear is None else self.gear.values
-        made = self.model.session.run(feeds, gear=values, out=out)
-        for part in layout.outputs:
-            if part.tensor.name not in out:
-                self._write(part, np.ascontiguousarray(made[part.tensor.name]))
+        made = self.model.session.run(named, gear=values)
+        return [made[part.tensor.name] for part in layout.outputs]
 
     def _feed(self, part: Part) -> Array:
         memory, dtype = self.inputs[part.index], part.tensor.dtype

@@ -98,6 +98,11 @@ class Model:
         return found
 
     @cached_property
+    def is_plain(self) -> bool:
+        """Whether the gear alone says what a run takes."""
+        return not (self.is_range or self.description.fed)
+
+    @cached_property
     def is_range(self) -> bool:
         """Whether the shapes of each call come with its datasets."""
         return self.description.gears.mode == "range"

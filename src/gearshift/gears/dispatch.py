@@ -67,6 +67,8 @@ class Plan:
 
     def first(self, rows: int) -> Plan:
         """The same pieces for only that many rows, so that the last ones are padding."""
+        if rows == self.rows:
+            return self  # and what it has found out of itself
         pieces, left = [], rows
         for piece in self.pieces:
             pieces.append(replace(piece, rows=min(piece.rows, left)))
