@@ -120,7 +120,9 @@ def test_tensor_descriptions() -> None:
     assert descs.get_tensor_desc_name(desc) == ""
     descs.set_tensor_desc_name(desc, "x")
     assert descs.get_tensor_desc_name(desc) == "x"
-    assert descs.set_tensor_const(desc, 4096, 8) == 0
+    value = b"eight..."
+    assert descs.set_tensor_const(desc, util.bytes_to_ptr(value), 8) == 0
+    assert descs.set_tensor_const(desc, 4096, 8) == Code.RT_PARAM_INVALID
     assert descs.set_tensor_const(desc, 4096, 0) == Code.INVALID_PARAM
     assert descs.set_tensor_const(desc, 0, 0) == 0
     descs.destroy_tensor_desc(desc)

@@ -12,5 +12,13 @@ From the bottom up:
     streams     a worker per stream, and events on it
 
     runtime, memory, events, reports, util, buffers, descs, system    the public functions
+
+    op_attrs    attributes of operators
+    op_jobs     what an operator is told: tensors, attributes, and where they fit
+    op_onnx     operators as small ONNX models; op_maths, op_shapes, op_strides: their table
+    op_cast     from one element type to another
+    op_calls    a call of an operator, now and in its stream
+    op_run, op_card    the public functions of `acl.op`
+
     table       all of them, by module
 """

@@ -7,6 +7,7 @@ from math import prod
 from operator import index as whole
 from typing import Any, Final
 
+from gearshift.acl.blocks import BLOCKS
 from gearshift.acl.call import ADDRESS, INT, SIZE, TEXT, Kind, Refusal, beside, fallback, public
 from gearshift.acl.codes import Code
 from gearshift.acl.dtypes import ITEM_SIZES
@@ -26,7 +27,7 @@ class TensorDesc:
         format: AscendCL's number of its layout.
         name: what the program called it.
         ranges: smallest and largest of each dim, where given.
-        constant: address and size of its value, where given.
+        constant: its value, where given.
     """
 
     dtype: int
@@ -34,7 +35,7 @@ class TensorDesc:
     format: int
     name: str = ""
     ranges: list[list[int]] = field(default_factory=list)
-    constant: tuple[int, int] | None = None
+    constant: bytes | None = None
 
     @property
     def elements(self) -> int:
@@ -267,7 +268,7 @@ def get_tensor_desc_name(desc: int) -> str:
 
 @public("acl.set_tensor_const", ADDRESS, ADDRESS, SIZE)
 def set_tensor_const(desc: int, ptr: int, size: int) -> int:
-    """Gives a tensor a fixed value; null and 0 bytes take it back.
+    """Gives a tensor a fixed value, of which it keeps a copy; null and 0 bytes take it back.
 
     Args:
         desc: its handle.
@@ -275,10 +276,11 @@ def set_tensor_const(desc: int, ptr: int, size: int) -> int:
         size: bytes.
 
     Returns:
-        0; 100000 if it is no description, or only one of address and size is 0.
+        0; 100000 if it is no description, or only one of address and size is 0; 107000 if the
+        value cannot be read.
     """
     held = DESCS.get(desc)
     if bool(ptr) != bool(size):
         raise Refusal(Code.INVALID_PARAM, f"a value of {size} bytes at {ptr:#x}")
-    held.constant = (ptr, size) if ptr else None
+    held.constant = BLOCKS.read(ptr, size) if ptr else None
     return 0

@@ -20,6 +20,9 @@ from gearshift.acl import (
     mdl_run,
     mdl_tensors,
     memory,
+    op_attrs,
+    op_card,
+    op_run,
     runtime,
     system,
     util,
@@ -30,10 +33,11 @@ PARTS: Final = (
     *(system, runtime, buffers, descs, memory, events, callbacks, util),
     *(datasets, mdl_load, mdl_desc, mdl_tensors, mdl_gears, mdl_run),
     *(mdl_aipp, mdl_aipp_info, mdl_config),
+    *(op_attrs, op_run, op_card),
 )
 """The files that declare functions; importing them fills the table."""
 
-MODULES: Final = ("acl", "acl.rt", "acl.mdl", "acl.util")
+MODULES: Final = ("acl", "acl.rt", "acl.mdl", "acl.op", "acl.util")
 """The modules that programs see, in the order of the page."""
 
 
