@@ -183,6 +183,8 @@ CENSUS = {
     "set_aipp_padding_params set_aipp_dtc_pixel_mean set_aipp_dtc_pixel_min "
     "set_aipp_pixel_var_reci set_aipp_scf_params set_input_aipp set_aipp_by_input_index "
     "get_aipp_type get_first_aipp_info get_aipp_data_size get_tensor_real_name get_op_attr",
+    "acl.op": "cast create_attr create_handle destroy_attr destroy_handle execute_v2 "
+    "execute_with_handle set_attr_bool set_model_dir",
     "acl.util": "bytes_to_ptr numpy_contiguous_to_ptr numpy_to_ptr ptr_to_bytes ptr_to_numpy "
     "start_thread stop_thread",
 }

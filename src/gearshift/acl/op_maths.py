@@ -48,7 +48,13 @@ def _floats(build: Builder) -> Builder:
 
 def _like(job: Job, value: float) -> Array:
     """A constant of the first input's type."""
-    return np.array(value, job.inputs[0].dtype.numpy)
+    with np.errstate(over="ignore"):  # to infinity, like every number that is too large
+        return np.array(value).astype(job.inputs[0].dtype.numpy)
+
+
+def _swish(job: Job) -> list[Value]:
+    scaled = node("Mul", Input(0), _like(job, job.get("scale")))
+    return [node("Mul", Input(0), node("Sigmoid", scaled))]
 
 
 for _name, _kind in {
@@ -72,13 +78,7 @@ operator("LogicalNot", _plain("Not"))
 operator("Rsqrt", lambda job: [node("Reciprocal", node("Sqrt", Input(0)))])
 operator("Square", lambda job: [node("Mul", Input(0), Input(0))])
 operator("Relu6", lambda job: [node("Clip", Input(0), _like(job, 0), _like(job, 6))])
-operator(
-    "Swish",
-    lambda job: [
-        node("Mul", Input(0), node("Sigmoid", node("Mul", Input(0), _like(job, job.get("scale")))))
-    ],
-    scale=1.0,
-)
+operator("Swish", _floats(_swish), scale=1.0)
 operator(
     "LeakyRelu",
     lambda job: [node("LeakyRelu", Input(0), alpha=job.get("negative_slope"))],

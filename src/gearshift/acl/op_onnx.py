@@ -40,7 +40,7 @@ _WIDER: Final = {
     **dict.fromkeys(("int8", "uint8", "int16", "uint16"), dtype_named("int32")),
     "uint32": dtype_named("int64"),
 }
-"""Types that the engine lacks many kernels for; sums and products come out the same in these."""
+"""Types that ONNX or the engine lack many kernels for; what is cut off again is the same."""
 
 
 @dataclass(frozen=True)
@@ -233,6 +233,18 @@ def _prepare(job: Job, build: Builder) -> Prepared:
             Code.OP_OUTPUT_NOT_MATCH,
             f"{job.name} has {len(values)} outputs here; {len(job.outputs)} were given",
         )
+    if not any(tensor.dtype.name in _WIDER for tensor in job.inputs):
+        return _program(job, values)
+    try:
+        return _program(job, values)
+    except Refusal as first:
+        try:
+            return _program(job, _widened(job, build))
+        except Refusal:
+            raise first from None
+
+
+def _program(job: Job, values: Sequence[Value]) -> _Program:
     model = _model(job, values)
     outputs = _specs(job, model)
     inputs = tuple(
@@ -243,26 +255,13 @@ def _prepare(job: Job, build: Builder) -> Prepared:
         return _Program(inputs, outputs, None)
     if not all(math.prod(spec.shape) for spec in inputs):
         raise Refusal(Code.OP_INPUT_NOT_MATCH, f"{job.name}: an input has no elements")
-    return _Program(inputs, outputs, _executable(job, build, model, inputs, outputs))
-
-
-def _executable(
-    job: Job,
-    build: Builder,
-    model: onnx.ModelProto,
-    inputs: tuple[TensorSpec, ...],
-    outputs: tuple[TensorSpec, ...],
-) -> Executable:
     try:
-        return _load(model, inputs, outputs)
-    except EngineError as first:
-        try:
-            return _load(_model(job, _widened(job, build)), inputs, outputs)
-        except (EngineError, Refusal):
-            given = ", ".join(map(str, job.inputs))
-            raise Refusal(
-                Code.UNSUPPORTED_DATA_TYPE, f"{job.name} cannot be run on {given}: {first.message}"
-            ) from first
+        return _Program(inputs, outputs, _load(model, inputs, outputs))
+    except EngineError as error:
+        given = ", ".join(map(str, job.inputs))
+        raise Refusal(
+            Code.UNSUPPORTED_DATA_TYPE, f"{job.name} cannot be run on {given}: {error.message}"
+        ) from error
 
 
 def _load(

@@ -16,7 +16,7 @@ def _permuted(setting: str) -> Builder:
         order = job.wholes(setting)
         if sorted(order) != list(range(len(job.shape()))):
             raise job.wrong(f"{setting} {order} is no order of the dims of {job.inputs[0]}")
-        return [node("Transpose", Input(0), perm=order)]
+        return [node("Transpose", Input(0), perm=order) if order else Input(0)]
 
     return build
 
