@@ -104,21 +104,23 @@ class Loaded:
     """A loaded model and its description."""
 
     number: int
-    desc: int
+    desc: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desc = mdl_desc.create_desc()
+        assert mdl_desc.get_desc(self.desc, self.number) == 0
 
     @classmethod
     def of(cls, path: Path) -> Loaded:
         number, ret = mdl_load.load_from_file(str(path))
         assert ret == 0
-        desc = mdl_desc.create_desc()
-        assert mdl_desc.get_desc(desc, number) == 0
-        return cls(number, desc)
+        return cls(number)
 
     def __enter__(self) -> Loaded:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert mdl_load.unload(self.number) == 0
+        mdl_load.unload(self.number)  # unless the test did
         assert mdl_desc.destroy_desc(self.desc) == 0
 
     @property

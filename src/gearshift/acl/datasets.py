@@ -22,11 +22,13 @@ class Dataset:
         descs: handles of tensor descriptions, by position. They are copies, which it owns.
         gears: what was set with it, by number of the model. A run goes by this first, so that
             threads with datasets of their own do not disturb each other.
+        is_destroyed: whether runs that are under way have nothing to describe any more.
     """
 
     buffers: list[int] = field(default_factory=list)
     descs: dict[int, int] = field(default_factory=dict)
     gears: dict[int, Gear] = field(default_factory=dict)
+    is_destroyed: bool = False
 
     def buffer(self, index: int) -> DataBuffer:
         """The data buffer at a position; refused if there is none, or it was destroyed."""
@@ -36,13 +38,23 @@ class Dataset:
             )
         return BUFFERS.get(self.buffers[index])
 
-    def describe(self, index: int, desc: TensorDesc | None) -> None:
-        """Says what lies in a buffer, in the place of what was said before."""
-        before = self.descs.pop(index, None)
-        if before is not None:
-            DESCS.discard(before)
-        if desc is not None:
-            self.descs[index] = DESCS.add(replace(desc, dims=list(desc.dims)))
+    def describe(self, index: int, desc: TensorDesc) -> None:
+        """Says what lies in a buffer, under the handle of what was said before if there is one."""
+        before = self.descs.get(index)
+        if before is not None and DESCS.replace(before, _copy(desc)):
+            return
+        if not self.is_destroyed:
+            self.descs[index] = DESCS.add(_copy(desc))
+
+    def destroy(self) -> None:
+        """Gives back what it owns."""
+        self.is_destroyed = True
+        for handle in tuple(self.descs.values()):
+            DESCS.discard(handle)
+
+
+def _copy(desc: TensorDesc) -> TensorDesc:
+    return replace(desc, dims=list(desc.dims), ranges=[list(each) for each in desc.ranges])
 
 
 DATASETS: Final[Handles[Dataset]] = Handles("dataset")
@@ -68,9 +80,7 @@ def destroy_dataset(dataset: int) -> int:
     Returns:
         0; 100000 if it is none.
     """
-    held = DATASETS.remove(dataset)
-    for index in tuple(held.descs):
-        held.describe(index, None)
+    DATASETS.remove(dataset).destroy()
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from gearshift.acl.buffers import DataBuffer
 from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
 from gearshift.acl.datasets import DATASETS, Dataset
+from gearshift.acl.described import Tensor
 from gearshift.acl.descs import DESCS, TensorDesc
 from gearshift.acl.models import Layout, Model, Part
 from gearshift.aipp.block import unpack
 from gearshift.gears.gear import Gear
 from gearshift.images import Fed
 from gearshift.rows import free_targets
-from gearshift.tensors import Array, DType, Shape, format_shape
+from gearshift.tensors import Array, DType, Range, Shape, format_shape
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,7 @@ class Execution:
         if not self.model.is_range:
             return _input(memory, dtype, part.shape, part.nbytes, part.tensor.name)
         shape = self.shapes[part.index]
-        nbytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        return _input(memory, dtype, shape, nbytes, part.tensor.name)
+        return _input(memory, dtype, shape, dtype.itemsize * prod(shape), part.tensor.name)
 
     def _images(self, place: int, fed: Fed) -> dict[str, Any]:
         """Source images, and what is to be done to them, which lies in a buffer of its own."""
@@ -98,6 +99,12 @@ class Execution:
         size = min(memory.size, tensor.nbytes)
         block = unpack(_input(memory, tensor.dtype, (size,), size, tensor.name))
         rows = self._rows(place, fed)
+        if rows * block.image_bytes > fed.most_bytes:  # before as much is copied
+            raise Refusal(
+                Code.GE_PARAM_INVALID,
+                f"{rows} images of {block.image_bytes} bytes for input {fed.name!r}; the model was "
+                f"compiled for {fed.most_bytes} bytes in all (max_src_image_size)",
+            )
         shape = (rows, block.image_bytes)
         images = _input(
             self.inputs[place], fed.images.dtype, shape, rows * block.image_bytes, fed.name
@@ -162,19 +169,36 @@ def _memory(buffer: DataBuffer, index: int, what: str) -> Memory:
 
 def _shapes(model: Model, dataset: Dataset) -> tuple[Shape, ...]:
     """Each input's shape: as described in the dataset, or its own if nothing of it varies."""
-    shapes = []
-    for index, tensor in enumerate(model.description.inputs):
-        handle = dataset.descs.get(index)
-        if handle is None and min(tensor.dims, default=0) < 0:
+    ranges = model.description.gears.ranges
+    return tuple(
+        _shape(tensor, ranges[index], dataset.descs.get(index))
+        for index, tensor in enumerate(model.description.inputs)
+    )
+
+
+def _shape(tensor: Tensor, ranges: Sequence[Range], handle: int | None) -> Shape:
+    if handle is None:
+        if min(tensor.dims, default=0) < 0:
             raise Refusal(
                 Code.GE_SHAPE_INVALID,
                 f"input {tensor.name!r} is {format_shape(tensor.dims)}: say its shape with "
                 "acl.mdl.set_dataset_tensor_desc before the model is executed",
             )
-        shapes.append(tensor.dims if handle is None else tuple(DESCS.get(handle).dims))
-    if any(dim < 0 for shape in shapes for dim in shape):
-        raise Refusal(Code.GE_SHAPE_INVALID, f"shapes of a run are known numbers; given: {shapes}")
-    return tuple(shapes)
+        return tensor.dims
+    shape = tuple(DESCS.get(handle).dims)
+    within = len(shape) == len(ranges) and all(
+        max(least, 0) <= dim and most in (-1, max(dim, most))
+        for dim, (least, most) in zip(shape, ranges, strict=True)
+    )
+    # Empty or not, numpy has no array of dims whose product is beyond what there can be.
+    if not within or tensor.dtype.itemsize * prod(max(dim, 1) for dim in shape) > BLOCKS.limit:
+        allowed = ", ".join(f"{least}~{most}" for least, most in ranges)
+        raise Refusal(
+            Code.GE_SHAPE_INVALID,
+            f"input {tensor.name!r} was said to be {format_shape(shape)}; allowed: [{allowed}], -1 "
+            "being no end, and what this host has memory for",
+        )
+    return shape
 
 
 def _input(memory: Memory, dtype: DType, shape: Shape, nbytes: int, name: str) -> Array:

@@ -53,6 +53,14 @@ class Handles(Generic[Held]):
                 raise self._refusal(handle)
             return self._held.pop(handle)
 
+    def replace(self, handle: int, held: Held) -> bool:
+        """Lets a handle stand for another object, unless it stands for nothing any more."""
+        with self._lock:
+            if handle not in self._held:
+                return False
+            self._held[handle] = held
+        return True
+
     def discard(self, handle: int) -> None:
         """As `remove`, whether or not there is one."""
         with self._lock:
