@@ -19,6 +19,15 @@ from gearshift.acl import (
     mdl_load,
     mdl_run,
     mdl_tensors,
+    media_channels,
+    media_configs,
+    media_jpeg,
+    media_pictures,
+    media_png,
+    media_vdec,
+    media_venc,
+    media_video,
+    media_vpc,
     memory,
     op_attrs,
     op_card,
@@ -33,11 +42,13 @@ PARTS: Final = (
     *(system, runtime, buffers, descs, memory, events, callbacks, util),
     *(datasets, mdl_load, mdl_desc, mdl_tensors, mdl_gears, mdl_run),
     *(mdl_aipp, mdl_aipp_info, mdl_config),
+    *(media_pictures, media_configs, media_channels, media_vpc, media_jpeg, media_png),
+    *(media_video, media_vdec, media_venc),
     *(op_attrs, op_run, op_card),
 )
 """The files that declare functions; importing them fills the table."""
 
-MODULES: Final = ("acl", "acl.rt", "acl.mdl", "acl.op", "acl.util")
+MODULES: Final = ("acl", "acl.rt", "acl.mdl", "acl.op", "acl.media", "acl.util")
 """The modules that programs see, in the order of the page."""
 
 
