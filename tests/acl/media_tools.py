@@ -43,13 +43,11 @@ class Memory:
 
     def block(self, data: np.ndarray | bytes | int) -> int:
         """A block of that size, or with that in it."""
-        content = np.zeros(data, np.uint8) if isinstance(data, int) else data
-        raw = bytes(content) if isinstance(content, bytes) else np.ascontiguousarray(content)
-        count = len(raw) if isinstance(raw, bytes) else raw.nbytes
-        address, ret = media.dvpp_malloc(count)
+        raw = bytes(data) if isinstance(data, (bytes, int)) else data.tobytes()
+        address, ret = media.dvpp_malloc(len(raw))
         assert ret == 0
         self.blocks.append(address)
-        BLOCKS.copy(address, util.bytes_to_ptr(bytes(raw)), count)
+        BLOCKS.write(address, raw)
         return address
 
     def desc(
