@@ -63,12 +63,14 @@ class Aipp:
         static: what was compiled in; None if parameters come with each call.
         own: the model's own input behind it, at each gear.
         own_dtype: its element type.
+        own_format: AscendCL's number of its layout.
         parameters: position of the input for parameters; None for static.
     """
 
     static: StaticAipp | None
     own: tuple[Shape, ...]
     own_dtype: DType
+    own_format: int
     parameters: int | None
 
 
@@ -136,11 +138,13 @@ def describe(manifest: Manifest) -> Description:
         block = read_aipp(record)
         if isinstance(block, StaticAipp):
             own = tuple(_behind(record, block, at) for at in inputs[place].at)
-            aipp[place] = Aipp(block, own, dtype_named(record.dtype), None)
+            form = _FORMATS.get(record.layout, ND) if len(own[0]) == _IMAGE_RANK else ND
+            aipp[place] = Aipp(block, own, dtype_named(record.dtype), form, None)
             inputs[place] = _image(inputs[place], block)
     for fed in images.fed:
         place = names.index(fed.name)
-        aipp[place] = Aipp(None, inputs[place].at, fed.own.dtype, len(inputs))
+        own_at, form = inputs[place].at, inputs[place].format
+        aipp[place] = Aipp(None, own_at, fed.own.dtype, form, parameters=len(inputs))
         inputs[place] = _unknown_image(fed)
         inputs.append(_extra(fed.parameters.name, "uint8", fed.parameters.shape[0]))
     return Description(

@@ -51,7 +51,7 @@ def get_aipp_type(model: int, index: int) -> tuple[int, int, int]:
     return DYNAMIC, known.parameters, 0
 
 
-@public("acl.mdl.get_first_aipp_info", UINT, SIZE, failed=beside(None))
+@public("acl.mdl.get_first_aipp_info", UINT, SIZE, failed=beside({}))
 def get_first_aipp_info(model: int, index: int) -> tuple[dict[str, Any], int]:
     """The static AIPP of an input.
 
@@ -103,7 +103,7 @@ def _info(tensor: Tensor, known: Aipp, aipp: StaticAipp) -> dict[str, Any]:
         **_numbered("meanChn", norm.mean),
         **_numbered("minChn", norm.minimum),
         **_numbered("varReciChn", norm.var_reci),
-        "srcFormat": tensor.format,
+        "srcFormat": known.own_format,
         "srcDatatype": known.own_dtype.acl,
         "srcDimNum": len(known.own[0]),
         "shapeCount": len(known.own),

@@ -159,7 +159,8 @@ def set_input_dynamic_dims(model: int, dataset: int, index: int, dims: dict[str,
         0; codes as `set_dynamic_batch_size`; 145012 also if there are not as many dims as all
         inputs have, or a fixed one is another, or the buffer has fewer than 4 bytes a value.
     """
-    _set(MODELS.get(model), dataset, index, "dims", _read_dims(dims))
+    values = _read_dims(dims)  # first: what cannot be read is no argument at all
+    _set(MODELS.get(model), dataset, index, "dims", values)
     return 0
 
 
