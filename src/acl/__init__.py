@@ -10,3 +10,5 @@ import sys
 from gearshift.acl.package import fill
 
 fill(sys.modules[__name__])
+
+del fill, sys  # like the vendor's it holds functions and modules, nothing else

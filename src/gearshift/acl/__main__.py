@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import io
 import os
 import runpy
 import sys
+from types import ModuleType
 from typing import Final
 
 from gearshift.acl.package import force
@@ -26,10 +29,25 @@ def main(arguments: list[str]) -> int:
         return 2
     force()
     sys.argv = arguments
+    path = os.path.abspath(arguments[0])
     # As if Python had been given the program: its own folder is where it imports from first.
-    sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
-    runpy.run_path(arguments[0], run_name="__main__")
+    if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+        sys.path[0] = os.path.dirname(path)
+    if os.path.isfile(path) and path.endswith(".py"):
+        _run(path)
+    else:  # a folder or an archive with a program in it
+        runpy.run_path(arguments[0], run_name="__main__")
     return 0
+
+
+def _run(path: str) -> None:
+    """Runs a file as the main module, which it stays: for atexit, for threads, for pickle."""
+    program = ModuleType("__main__")
+    vars(program).update(__file__=path, __builtins__=builtins)
+    sys.modules["__main__"] = program
+    with io.open_code(path) as file:
+        code = compile(file.read(), path, "exec")
+    exec(code, vars(program))
 
 
 if __name__ == "__main__":
