@@ -20,5 +20,13 @@ From the bottom up:
     op_calls    a call of an operator, now and in its stream
     op_run, op_card    the public functions of `acl.op`
 
+    media_library                     the libraries that decode, encode and resize
+    pictures                          pictures as arrays: formats, areas, sizes, colour
+    media_fields                      functions that are all alike, a line for each pair
+    media_memory, media_frames        what a description says, checked; decoded pictures into it
+    media_video, media_vdec_channel, media_venc_channel    channels for video
+    media_pictures, media_configs, media_channels, media_vpc, media_jpeg, media_png, media_vdec,
+        media_venc                    the public functions of `acl.media`
+
     table       all of them, by module
 """

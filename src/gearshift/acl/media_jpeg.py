@@ -87,6 +87,8 @@ def header_of(data: bytes) -> Header:
     """What a JPEG says of itself."""
     image = opened(data, "JPEG")
     components = [(across, down) for _, across, down, _ in image.layer]
+    if not all(across and down for across, down in components):
+        raise Refusal(Code.INVALID_PARAM, "a JPEG with a component that is never sampled")
     sampling = _GRAY
     if len(components) > 1:
         first, *others = components

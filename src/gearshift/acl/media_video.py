@@ -103,8 +103,8 @@ class VideoChannel:
         self._streams = None
         with contextlib.suppress(Refusal):
             reports.unsubscribe(self.thread_id, streams.reports)
-        streams.work.end()
-        streams.reports.end()
+        streams.work.abandon()
+        streams.reports.abandon()
 
     def submit(self, task: Task) -> None:
         """Puts work behind all other."""
