@@ -420,6 +420,9 @@ def test_encoding(reports: Reports, memory: Memory, entype: int, layout: int) ->
     assert encoder.finish() == 0
     assert [(user, code) for user, code, *_ in encoder.got] == [(n, 0) for n in range(6)]
     assert {thread for *_, thread in encoder.got} == {reports.thread}
+    first = encoder.got[0][2]
+    if entype != H265:
+        assert first[first.index(b"\0\0\1\x67") + 4] == {BASELINE: 66, MAIN: 77, HIGH: 100}[entype]
     frames = frames_of([file for _, _, file, _ in encoder.got], entype)
     assert len(frames) == 6
     assert [key for key, _ in frames][:5] == [True, False, False, False, True]
@@ -430,7 +433,8 @@ def test_encoding(reports: Reports, memory: Memory, entype: int, layout: int) ->
 
 def test_a_frame_may_be_made_to_stand_for_itself(reports: Reports, memory: Memory) -> None:
     encoder = Encoder(reports, memory, MAIN)
-    media.venc_set_channel_desc_key_frame_interval(encoder.desc, 100)
+    for name, value in {"key_frame_interval": 100, "src_rate": 30, "max_bit_rate": 4000}.items():
+        assert getattr(media, f"venc_set_channel_desc_{name}")(encoder.desc, value) == 0
     assert media.venc_create_channel(encoder.desc) == 0
     for number in range(5):
         assert media.venc_set_frame_config_force_i_frame(encoder.config, int(number == 3)) == 0
@@ -547,6 +551,18 @@ def test_from_pictures_to_pictures(reports: Reports, memory: Memory, entype: int
         )
     encoder.destroy()
     decoder.destroy()
+
+
+def test_a_description_takes_its_channel_along(reports: Reports, memory: Memory) -> None:
+    encoder, decoder = Encoder(reports, memory, MAIN), Decoder(reports, memory, MAIN)
+    assert media.venc_create_channel(encoder.desc) == 0
+    assert media.vdec_create_channel(decoder.desc) == 0
+    assert encoder.send(encoder.source(0)) == 0
+    assert media.venc_destroy_channel_desc(encoder.desc) == 0
+    assert decoder.send(encoder.got[0][2], 0) == 0
+    assert media.vdec_destroy_channel_desc(decoder.desc) == 0
+    assert len(decoder.got) == 1
+    assert media.venc_destroy_frame_config(encoder.config) == 0
 
 
 def test_a_channel_may_be_made_again(reports: Reports, memory: Memory) -> None:

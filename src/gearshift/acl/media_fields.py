@@ -26,11 +26,13 @@ class Family(Generic[Held]):
         names: with ``{}`` where they say create, destroy, get or set.
         handles: where the objects are kept.
         what: what a docstring calls one, with its article.
+        end: what is done with one that was destroyed.
     """
 
     names: str
     handles: Handles[Held]
     what: str
+    end: Callable[[Held], None] = lambda held: None
 
     def made(self, make: Callable[[], Held]) -> None:
         """Declares the functions that create one without arguments, and destroy it."""
@@ -47,7 +49,7 @@ class Family(Generic[Held]):
 
         def destroy(handle: int) -> int:
             if handle:
-                self.handles.remove(handle)
+                self.end(self.handles.remove(handle))
             return 0
 
         text = f"""Destroys {self.what}.\n\nArgs:\n    handle: its handle.\n

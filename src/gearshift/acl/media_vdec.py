@@ -21,7 +21,9 @@ from gearshift.acl.media_video import CODINGS, FRAME_CONFIGS
 
 VDECS: Final[Handles[VdecChannel]] = Handles("video decoding channel description")
 
-_channel: Final = Family("acl.media.vdec_{}_channel_desc", VDECS, "a video decoding channel")
+_channel: Final = Family(
+    "acl.media.vdec_{}_channel_desc", VDECS, "a video decoding channel", VdecChannel.close
+)
 _channel.made(VdecChannel)
 _channel.value("channel_id", UINT, "number of the channel; from 0 to 255", range(256))
 _channel.value("thread_id", SIZE, "the thread for reports; as `acl.util.start_thread` gave it")

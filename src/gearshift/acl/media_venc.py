@@ -23,7 +23,9 @@ from gearshift.acl.pictures import NV12, NV21
 
 VENCS: Final[Handles[VencChannel]] = Handles("video encoding channel description")
 
-_channel: Final = Family("acl.media.venc_{}_channel_desc", VENCS, "a video encoding channel")
+_channel: Final = Family(
+    "acl.media.venc_{}_channel_desc", VENCS, "a video encoding channel", VencChannel.close
+)
 _channel.made(VencChannel)
 _channel.got("channel_id", "number of the channel")
 _channel.value("thread_id", SIZE, "the thread for reports; as `acl.util.start_thread` gave it")

@@ -25,7 +25,7 @@ SIZES: Final = range(128, 4097, 2)
 BUFFER_SIZES: Final = range(5 << 20, 1 << 32)
 _BUFFER: Final = 8 << 20
 _RATE: Final = 25
-_PROFILES: Final = {1: "baseline", 2: "main", 3: "high"}
+_PROFILES: Final = {1: "Baseline", 2: "Main", 3: "High"}
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,15 @@ class VencChannel(VideoChannel):
 
     def take(self, sent: Sent) -> None:
         """Encodes one picture, and waits until the callback has had it."""
+        code = int(Code.INTERNAL_ERROR)
         try:
-            coded = self._encoded(sent)
-            code = self._give(coded)
+            code = self._give(self._encoded(sent))
         except Refusal as refusal:
             code = int(refusal.acl_code)
-        sent.desc.ret_code = STREAM_DESCS.get(self._out).ret_code = code
-        self.report(sent.handle, self._out, sent.data)
-        self.streams.reports.synchronize()
+        finally:  # whatever happened: the program waits for the callback
+            sent.desc.ret_code = STREAM_DESCS.get(self._out).ret_code = code
+            self.report(sent.handle, self._out, sent.data)
+            self.streams.reports.synchronize()
 
     def drain(self) -> None:
         """Ends the encoder; it holds nothing back."""
@@ -158,9 +159,9 @@ class VencChannel(VideoChannel):
             encoder.gop_size = self.key_frame_interval
         if self.max_bit_rate:
             encoder.bit_rate = self.max_bit_rate * 1000
-        encoder.options = {"tune": "zerolatency", "preset": "veryfast"} | (
-            {"x265-params": "log-level=none"}
-            if self.entype == H265
-            else {"profile": _PROFILES[self.entype]}
-        )
+        encoder.options = {"tune": "zerolatency", "preset": "veryfast"}
+        if self.entype == H265:
+            encoder.options = {**encoder.options, "x265-params": "log-level=none"}
+        else:
+            encoder.profile = _PROFILES[self.entype]
         return encoder

@@ -106,6 +106,11 @@ class VideoChannel:
         streams.work.abandon()
         streams.reports.abandon()
 
+    def close(self) -> None:
+        """Ends the channel if it is there: its description was destroyed."""
+        if self._streams is not None:
+            self.stop()
+
     def submit(self, task: Task) -> None:
         """Puts work behind all other."""
         contexts.current()
