@@ -320,6 +320,17 @@ def test_a_conversion_may_leave_the_size_to_the_source(bench: Bench) -> None:
     )
 
 
+def test_wide_pictures_need_no_aligned_rows(bench: Bench) -> None:
+    y, u, v, content = nv12_noise(4100, 8, 4100, 8)
+    source = bench.memory.desc(NV12, 4100, 8, (4100, 8), content)
+    target = bench.memory.desc(NV12, 4100, 8, (4112, 8))
+    args = (bench.via, source, target, bench.resize, bench.stream)
+    assert media.dvpp_vpc_resize_async(*args) == 0
+    assert bench.wait() == 0
+    for found, right in zip(yuv_of(held(target), 4100, 8, 4112, 8), (y, u, v), strict=True):
+        assert (found == right).all()
+
+
 def test_an_odd_size_is_the_next_smaller_even_one(bench: Bench) -> None:
     y, u, v, content = nv12_noise(64, 48, 64, 48)
     source = bench.memory.desc(NV12, 63, 47, (64, 48), content)

@@ -92,9 +92,9 @@ class VencChannel(VideoChannel):
 
     def start(self) -> None:
         """Makes the channel, and its buffer."""
-        super().start()
         if not self.buf_addr:
             self._own = BLOCKS.allocate(_BUFFER, DVPP)
+        super().start()
         self._out = STREAM_DESCS.add(StreamDesc())
 
     def stop(self) -> None:

@@ -83,6 +83,7 @@ class VideoChannel:
 
     def check(self) -> None:
         """Refuses what no channel can be made of."""
+        contexts.current()
         if self._streams is not None:
             raise Refusal(Code.INVALID_PARAM, "the channel was created before")
         if not self.thread_id or self.callback is None:
@@ -101,8 +102,7 @@ class VideoChannel:
         with contextlib.suppress(Refusal):  # nobody takes the reports: they are dropped
             self.flush()
         self._streams = None
-        with contextlib.suppress(Refusal):
-            reports.unsubscribe(self.thread_id, streams.reports)
+        reports.forget(streams.reports)
         streams.work.abandon()
         streams.reports.abandon()
 
