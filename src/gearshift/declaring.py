@@ -38,11 +38,15 @@ def input_shapes(program: Program, options: CompileOptions) -> Mapping[str, Shap
     """The shapes asked for, by input name; of ranges those with -1 where a dim may vary.
 
     Raises:
-        OptionErrors: ranges that do not go with the model's inputs (E10016, E10048 to E10050).
+        OptionErrors: ranges that do not go with the model's inputs (E10016, E10017, E10048 to
+            E10050), or with a shape that is given as well.
     """
-    return dict(options.input_shape) | {
+    given, ranges = options.input_shape, _ranges(program, options)
+    both = [item for item in ranges.items() if item[0] in given]
+    match_ranges(list(given.items()), both)
+    return dict(given) | {
         name: tuple(low if low == high else -1 for low, high in dims)
-        for name, dims in _ranges(program, options).items()
+        for name, dims in ranges.items()
     }
 
 
@@ -85,7 +89,7 @@ def _check_inputs(program: Program, options: CompileOptions, mode: Mode) -> None
 
 def _ranges(program: Program, options: CompileOptions) -> Mapping[str, tuple[Range, ...]]:
     inputs = [(spec.name, spec.shape) for spec in program.inputs]
-    return match_ranges(inputs, options.input_shape_range)
+    return match_ranges(inputs, options.input_shape_range, program.has_inside)
 
 
 def _dealt(inputs: Sequence[TensorSpec], order: Sequence[str], gear: Gear) -> tuple[Shape, ...]:

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from gearshift.analysis.facts import Walker
 from gearshift.analysis.infer import Inference
 from gearshift.analysis.nodes import UNSUPPORTED, inner_nodes, subgraphs
+from gearshift.declaring import declare_gears, input_shapes
 from gearshift.errors import ModelError, OptionError, OptionErrors, UnsupportedModelError
 from gearshift.frontend.bind import bind_inputs
 from gearshift.frontend.message import not_text, read_message
@@ -157,7 +158,7 @@ def _look_at_shapes(program: Program, options: CompileOptions, blamed: _Blamed) 
     with blamed.noting(graph):
         repair_baked_batch(program, options.input_shape)
         fits = True
-    program = bind_inputs(program, options.input_shape)
+    program = bind_inputs(program, input_shapes(program, options))
     # What is baked in and stays so fits at the file's own size alone.
     for shapes in _shapes_of_gears(program, options) if fits else (own,):
         _walk(program, shapes, blamed)
@@ -181,10 +182,14 @@ def _walk(program: Program, shapes: Mapping[str, Shape], blamed: _Blamed) -> Non
 
 
 def _shapes_of_gears(program: Program, options: CompileOptions) -> Iterator[dict[str, Shape]]:
-    """The inputs' shapes at each gear; nothing where shapes are left open.
+    """The inputs' shapes at each gear; nothing where nothing was said of an open shape.
 
     Whether the gears make a good list is for the compile to say.
     """
+    if options.input_shape_range:
+        ends = declare_gears(program, options)
+        yield from (ends.shapes(gear) for gear in ends)
+        return
     # Values are dealt in the order in which the user listed the inputs.
     listed = {name: place for place, name in enumerate(options.input_shape)}
     specs = sorted(program.inputs, key=lambda spec: listed.get(spec.name, len(listed)))

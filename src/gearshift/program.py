@@ -45,3 +45,10 @@ class Program:
     outputs: tuple[TensorSpec, ...]
     source: Source
     metadata: tuple[tuple[str, str], ...] = ()
+
+    def has_inside(self, name: str) -> bool:
+        """Whether a node, an output of one or a weight goes by that name."""
+        return name in self.model.graph.initializers or any(
+            name in (node.name, *(output.name for output in node.outputs))
+            for node in self.model.graph
+        )

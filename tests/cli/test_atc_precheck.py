@@ -258,7 +258,18 @@ def test_flags_that_do_not_fit_the_model(check: Check, folder: Path, capsys: Pri
     argv = ["--mode=3", "--model=m.onnx", "--framework=5", "--dynamic_batch_size=1,2"]
     assert atc.main([*argv, "--input_shape=z:-1,4"]) == 255
     assert "\nE10016: " in capsys.readouterr().out
+    for ranges, code in (("z:[1~2,4]", "E10016"), ("y:[1~2,4]", "E10017"), ("x:[4]", "E10049")):
+        assert atc.main([*argv[:3], f"--input_shape_range={ranges}"]) == 255
+        assert f"\n{code}: " in capsys.readouterr().out
     assert not (folder / "check_result.json").exists()
+
+
+def test_ranges_are_looked_at_at_both_ends(check: Check, folder: Path) -> None:
+    """Three columns fit the weights, and four do not."""
+    text = f"""{HEAD} g (float[N, K] x) => (float[N, 2] y) <float[3, 2] w = {{1, 2, 3, 4, 5, 6}}>
+      {{ [fine] a = Relu (x)  [product] y = MatMul (a, w) }}"""
+    assert causes(check(text, "--input_shape_range=x:[1~4,3~4]")) == {"product": ["E19014"]}
+    assert check(text, "--input_shape_range=x:[1~4,3]", status=0)["pass"] == 2
 
 
 def test_a_failed_compile_leaves_the_report(folder: Path, capsys: Printed) -> None:

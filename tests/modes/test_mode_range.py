@@ -106,6 +106,8 @@ def test_any_shapes_of_two_inputs(
     ("ranges", "code"),
     [
         ("y:[1~8,3,8,8]", "E10016"),
+        ("map:[1~8,3,8,8]", "E10017"),
+        ("kernel:[1~8,3,8,8]", "E10017"),
         ("x:[1~8,3,8]", "E10049"),
         ("x:[1~8,4,8,8]", "E10050"),
         ("[1,3,8,8],[1,3,8,8]", "E10048"),
@@ -117,6 +119,21 @@ def test_ranges_that_are_refused(images: Path, folder: Path, ranges: str, code: 
         gearshift.compile(images, output=folder / "never.om", input_shape_range=ranges)
     errors = caught.value.errors if isinstance(caught.value, OptionErrors) else [caught.value]
     assert code in [error.code for error in errors], [str(error) for error in errors]
+
+
+@pytest.mark.parametrize("ranges", ["x:[1~4,3,8,8]", "[1~4,3,8,8]"])
+def test_a_shape_beside_ranges_lies_within_them(images: Path, folder: Path, ranges: str) -> None:
+    """The range counts; a shape that it does not hold says that one of the two is a slip."""
+    for shape, code in (("x:9,3,8,8", "E10050"), ("x:4,3,8", "E10049")):
+        with pytest.raises(OptionErrors) as caught:
+            gearshift.compile(
+                images, output=folder / "no.om", input_shape=shape, input_shape_range=ranges
+            )
+        assert caught.value.code == code
+    report = gearshift.compile(
+        images, output=folder / "yes.om", input_shape="x:4,3,8,8", input_shape_range=ranges
+    )
+    assert report.manifest.inputs[0].shape == (-1, 3, 8, 8)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -47,7 +47,8 @@ _ALLOWED = {
         "verify", "preprocessing", "declaring",
     },
     "precheck": {
-        "errors", "tensors", "options", "program", "gears", "frontend", "analysis", "passes",
+        "errors", "tensors", "options", "program", "gears", "declaring", "frontend", "analysis",
+        "passes",
     },
     "dump": {
         "errors", "tensors", "gears", "frontend", "analysis", "artifact", "opening",

@@ -55,10 +55,7 @@ def _fault(
 ) -> OptionError | None:
     if name not in specs:
         known = ", ".join(f"{spec.name}{format_shape(spec.shape)}" for spec in specs.values())
-        is_inside = name in program.model.graph.initializers or any(
-            name in (node.name, *(output.name for output in node.outputs))
-            for node in program.model.graph
-        )
+        is_inside = program.has_inside(name)
         what = "is inside the model, not an input" if is_inside else "is not in the model"
         return OptionError(
             f"--input_shape names {name!r}, which {what}; its inputs are {known}."

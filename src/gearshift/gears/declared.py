@@ -6,7 +6,7 @@ that came from Python, where the model is still unread.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from gearshift.errors import OptionError, OptionErrors, did_you_mean
@@ -204,24 +204,35 @@ def check_range_list(ranges: Ranges) -> list[OptionError]:
 
 
 def match_ranges(
-    inputs: Sequence[tuple[str, Shape]], ranges: Ranges
+    inputs: Sequence[tuple[str, Shape]],
+    ranges: Ranges,
+    is_inside: Callable[[str], bool] = lambda name: False,
 ) -> dict[str, tuple[Range, ...]]:
     """Ranges by name, each of them one that the model's input can have.
 
     Args:
         inputs: every input of the model in its order, -1 where its size is not fixed.
         ranges: as declared, by name or by order.
+        is_inside: whether something in the model that is no input goes by a name.
 
     Raises:
-        OptionErrors: E10016 (no such input), E10048 (more ranges than inputs), E10049 (another
-            number of dims), E10050 (a fixed dim outside its range).
+        OptionErrors: E10016 (no such input), E10017 (it is no input), E10048 (more ranges than
+            inputs), E10049 (another number of dims), E10050 (a fixed dim outside its range).
     """
     shapes = dict(inputs)
     if ranges and not ranges[0][0]:
         if len(ranges) > len(inputs):
             raise OptionErrors([_too_many(inputs, ranges)])
         ranges = [(name, dims) for (name, _), (_, dims) in zip(inputs, ranges, strict=False)]
-    errors = [error for name, dims in ranges for error in _misfits(shapes, name, dims)]
+    errors = [
+        error
+        for name, dims in ranges
+        for error in (
+            _misfits(name, shapes[name], dims)
+            if name in shapes
+            else [_no_input(name, shapes, is_inside=is_inside(name))]
+        )
+    ]
     if errors:
         raise OptionErrors(errors)
     return dict(ranges)
@@ -236,18 +247,16 @@ def _too_many(inputs: Sequence[tuple[str, Shape]], ranges: Ranges) -> OptionErro
     )
 
 
-def _misfits(
-    shapes: Mapping[str, Shape], name: str, ranges: tuple[Range, ...]
-) -> list[OptionError]:
-    if name not in shapes:
-        return [
-            option_error(
-                "E10016",
-                f"{RANGE}: names {shown(name)}, which is not an input of the model; its inputs are "
-                f"{listed(shapes)}.{did_you_mean(name, shapes)}",
-            )
-        ]
-    shape = shapes[name]
+def _no_input(name: str, inputs: Collection[str], *, is_inside: bool) -> OptionError:
+    what = "is inside the model, not an input" if is_inside else "is not in the model"
+    return option_error(
+        "E10017" if is_inside else "E10016",
+        f"{RANGE}: names {shown(name)}, which {what}; its inputs are {listed(inputs)}."
+        f"{did_you_mean(name, inputs)}",
+    )
+
+
+def _misfits(name: str, shape: Shape, ranges: tuple[Range, ...]) -> list[OptionError]:
     where = f"{RANGE}: input {shown(name)} has shape {format_shape(shape)}"
     if len(ranges) != len(shape):
         return [
