@@ -12,9 +12,14 @@ from gearshift.cli.atc_argv import parse_argv
 from gearshift.cli.atc_checks import find_errors
 from gearshift.cli.atc_output import FAILURE
 from gearshift.options import CompileOptions
+from models import save_text
 
 Printed = pytest.CaptureFixture[str]
 Outcome = Callable[..., str]
+
+PAGE = (Path(__file__).parents[2] / "docs" / "atc-compat.md").read_text("utf-8")
+MODEL = """<ir_version: 8, opset_import: ["" : 17]>
+    m (float[N, 3, H, W] x) => (float[N, 3, 1, 1] y) { y = GlobalMaxPool (x) }"""
 
 WAYS: dict[str, tuple[str, ...]] = {
     "batch": ("--input_shape=x:-1,3,48,320", "--dynamic_batch_size=1,2,4"),
@@ -100,6 +105,53 @@ def test_the_pages_table_of_exclusive_options(
     assert outcome(command(*WAYS[way], *BESIDE[beside])) == (
         right if expected in "-0" else expected
     )
+
+
+LATER = {("range", "aipp"), ("open", "aipp"), ("fixed", "no shape"), ("open", "no shape")}
+"""What only the model shows: ranges tell no size of an image, and its own dims are open."""
+
+
+@pytest.mark.parametrize(
+    ("way", "beside"),
+    [(way, beside) for way, beside, cell in CELLS if cell in "-0" and beside != "air"],
+)
+def test_what_goes_together_is_compiled(
+    way: str, beside: str, folder: Path, capsys: Printed
+) -> None:
+    save_text(MODEL, folder / "rec.onnx")
+    (folder / "aipp.cfg").write_text("aipp_op { aipp_mode: static input_format: RGB888_U8 }")
+    status = atc.main(command(*WAYS[way], *BESIDE[beside]))
+    printed = capsys.readouterr().out
+    if (way, beside) in LATER:
+        assert status == 255
+        assert f"{FAILURE}\nE10001: " in printed
+    else:
+        assert status == 0, printed
+    assert (folder / "rec.om").exists() == (status == 0)
+
+
+def test_the_table_of_the_docs_is_this_one() -> None:
+    names = {
+        "`--dynamic_batch_size`": "batch",
+        "`--dynamic_image_size`": "image",
+        "`--dynamic_dims`": "dims",
+        "`--input_shape_range`": "range",
+        "ranges in `--input_shape`": "open",
+        "AIPP": "aipp",
+        "format `ND`": "ND",
+        "format `NCHW`": "NCHW",
+        "`--framework=1`": "air",
+    }
+    text = PAGE.partition("What goes with what")[2].partition("| |")[2].partition("\n\n")[0]
+    head, _, *rows = ([cell.strip() for cell in line.split("|")[:-1]] for line in text.split("\n"))
+    columns = [names.get(cell, cell) for cell in head]
+    written = [
+        (names[row[1]], column, {"yes": "-", "": "0"}.get(cell, cell))
+        for row in rows
+        for column, cell in zip(columns, row[2:], strict=True)
+    ]
+    assert len(written) == 40
+    assert set(written) <= set(CELLS)
 
 
 @pytest.mark.parametrize(
