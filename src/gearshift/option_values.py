@@ -62,7 +62,9 @@ def one_of(allowed: tuple[str, ...]) -> Check:
         if isinstance(value, str) and value in allowed:
             return value
         hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
-        raise OptionError(f"{name}={value!r}: allowed are {', '.join(allowed)}.{hint}")
+        raise OptionError(
+            f"{name}={value!r}: allowed are {', '.join(filter(None, allowed))}.{hint}"
+        )
 
     return check
 

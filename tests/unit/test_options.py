@@ -110,6 +110,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("precision", "fp16", "precision='fp16': allowed are f32, f16, bf16. Did you mean 'f16'"),
     ("precision", np.array(["f32", "f16"]), "allowed are"),
     ("precision", None, "allowed are"),
+    ("input_format", "nhwc", "allowed are NCHW, NHWC, ND, NCDHW, NDHWC. Did you mean 'NHWC'"),
     ("separability", "proven", "allowed are proved, tested. Did you mean 'proved'"),
     ("tolerance", float("nan"), "tolerance=nan: give a finite number of 0 or more"),
     ("tolerance", float("inf"), "finite"),

@@ -230,6 +230,7 @@ def test_shape_ranges(text: str, ranges: object) -> None:
         ("x:[a]", "not a whole number"),
         ("x:[3abc]", "not a whole number"),
         ("x:[1～2]", "type '~'"),
+        ("x:［1,2］", "type '['"),
         ("x:[99999999999999999999]", "too large"),
     ],
 )

@@ -98,7 +98,7 @@ def _only_first_dim(where: str, axis: int, dim: int) -> OptionError:
         "E10018",
         f"{where}: dim {axis} is {dim}; with dynamic_batch_size only the first dim may be -1 and "
         f"all others must be 1 or more. Give dim {axis} its real size, for example {SHAPE_SAMPLE} "
-        "(ATC's way for other dims is dynamic_dims).",
+        "(dynamic_dims is for other dims).",
     )
 
 

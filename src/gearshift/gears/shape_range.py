@@ -123,7 +123,9 @@ def _named_items(source: _Source) -> list[tuple[str, str]]:
             raise _error(source, f"item {shown(item)} is not name:[ranges]", hint_on=item)
         bracketed = value.startswith("[") and value.endswith("]") and len(value) > 1
         if not bracketed or "[" in value[1:] or "]" in value[:-1]:
-            raise _error(source, f"the ranges of {shown(name)} are not in one pair of [ ]")
+            raise _error(
+                source, f"the ranges of {shown(name)} are not in one pair of [ ]", hint_on=value
+            )
         if not value[1:-1].strip():
             raise _error(source, f"the ranges of {shown(name)} are empty")
         if name in items:
