@@ -94,10 +94,8 @@ def slowly(aipp: StaticAipp, image: Array, channels: int, dtype: str) -> Array:
             source = (area.top + y, area.left + x) if inside else (0, 0)
             values = channels_of(aipp, memory, *source, channels)
             for channel in range(channels):
-                value = aipp.channel_fill
-                if channel < len(values):
-                    value = around.value
-                    if inside:
-                        value = normalised(values[channel], channel, aipp.normalisation, dtype)
+                value = around.value
+                if inside:
+                    value = normalised(values[channel], channel, aipp.normalisation, dtype)
                 result[channel, row, column] = to_dtype(value, dtype)
     return result

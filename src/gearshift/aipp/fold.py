@@ -53,7 +53,7 @@ def fold_static(program: Program, input_name: str, aipp: StaticAipp, layout: Lay
     ops = Ops(program.model, input_name)
     mix = mixing(aipp, spec.shape[1 if layout == "NCHW" else 3])
     mixed = _mixed(ops, new, aipp, mix, layout)
-    result = _finished(ops, mixed, aipp, spec, layout, taken=len(mix.weights))
+    result = _finished(ops, mixed, aipp, spec, layout)
     old.replace_all_uses_with(result)
     graph.inputs[place] = new
     if len(graph):
@@ -258,16 +258,14 @@ def _rounded(ops: Ops, values: ir.Value, mix: Mixing, form: Sequence[int]) -> ir
 
 
 def _finished(
-    ops: Ops, values: ir.Value, aipp: StaticAipp, spec: TensorSpec, layout: Layout, *, taken: int
+    ops: Ops, values: ir.Value, aipp: StaticAipp, spec: TensorSpec, layout: Layout
 ) -> ir.Value:
     """Normalised, padded, and of the model's type."""
     form, axis = ((-1, 1, 1), 1) if layout == "NCHW" else ((-1,), 3)
     whole = spec.dtype.name in ("uint8", "int8")
-    values = _normalised(ops, values, aipp.normalisation, taken, form, whole=whole)
+    values = _normalised(ops, values, aipp.normalisation, spec.shape[axis], form, whole=whole)
     around = aipp.padding if aipp.padding is not None else Padding()
     values = ops.padded(values, _around(around, layout), around.value)
-    more = [spec.shape[axis] - taken if place == axis else 0 for place in range(4)]
-    values = ops.padded(values, [0, 0, 0, 0, *more], aipp.channel_fill)
     if whole:
         ends = np.iinfo(spec.dtype.name)
         values = ops("Clip", values, ops.constant(float(ends.min)), ops.constant(float(ends.max)))
@@ -278,20 +276,20 @@ def _normalised(
     ops: Ops,
     values: ir.Value,
     by: Normalisation,
-    taken: int,
+    channels: int,
     form: Sequence[int],
     *,
     whole: bool,
 ) -> ir.Value:
     """``(x - mean - minimum) * var_reci``, rounded as often as the reference rounds."""
-    mean, low = np.array(by.mean[:taken], float), np.array(by.minimum[:taken], float)
+    mean, low = np.array(by.mean[:channels], float), np.array(by.minimum[:channels], float)
     if whole:
         return ops.by_channel("Sub", values, mean, form)
     both = mean + low
     # Where float32 holds the sum, taking it off at once rounds once too.
     for part in [both] if (both == both.astype(np.float32)).all() else [mean, low]:
         values = ops.by_channel("Sub", values, part, form)
-    return ops.by_channel("Mul", values, np.array(by.var_reci[:taken]), form)
+    return ops.by_channel("Mul", values, np.array(by.var_reci[:channels]), form)
 
 
 def _around(padding: Padding, layout: Layout) -> list[int]:

@@ -47,7 +47,7 @@ def preprocess(aipp: StaticAipp, images: Array, channels: int, dtype: str = "flo
         pixels = convert(aipp.csc, aipp.format, pixels, ax_swap=aipp.ax_swap)
     pixels = select(aipp.format, pixels, channels, ax_swap=aipp.ax_swap)
     values = normalise(aipp.normalisation, pixels, dtype)
-    return cast(pad(aipp.padding, aipp.channel_fill, channels, values), dtype)
+    return cast(pad(aipp.padding, values), dtype)
 
 
 def planes(
@@ -126,7 +126,7 @@ def _weighted(colours: Whole, weights: Triple) -> Whole:
 def select(
     image_format: ImageFormat, pixels: Bytes, channels: int, *, ax_swap: bool = False
 ) -> Bytes:
-    """The channels that a model of so many takes; it may have more, which `pad` fills."""
+    """The channels that a model of so many takes."""
     used = used_planes(image_format, ax_swap, channels)
     return pixels[:, used[0] : used[-1] + 1]
 
@@ -146,20 +146,12 @@ def _by_channel(numbers: tuple[float, ...], pixels: Bytes) -> Floats:
     return constants[:, np.newaxis, np.newaxis]
 
 
-def pad(padding: Padding | None, channel_fill: float, channels: int, values: Floats) -> Floats:
-    """Pixels of one value around each image, then channels of one value behind its own."""
-    around = padding if padding is not None else Padding()
-    missing = channels - values.shape[1]
-    sides = (around.left, around.right, around.top, around.bottom)
-    if not any(sides) and not missing:
+def pad(around: Padding | None, values: Floats) -> Floats:
+    """Pixels of one value around each image."""
+    if around is None:
         return values
-    rows, count, height, width = values.shape
-    shape = (rows, channels, height + sum(sides[2:]), width + sum(sides[:2]))
-    result = np.full(shape, channel_fill, np.float32)
-    result[:, :count] = around.value
-    bottom, right = around.top + height, around.left + width
-    result[:, :count, around.top : bottom, around.left : right] = values
-    return result
+    pads = ((0, 0), (0, 0), (around.top, around.bottom), (around.left, around.right))
+    return np.pad(values, pads, constant_values=around.value)
 
 
 def cast(values: Floats, dtype: str) -> Array:

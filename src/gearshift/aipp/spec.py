@@ -99,7 +99,7 @@ class StaticAipp:
         csc: None for no conversion.
         normalisation: always there; its defaults change nothing.
         padding: None for none.
-        channel_fill: what further channels of the model's input hold.
+        channel_fill: as written; a model has as many channels as the image, so none is filled.
     """
 
     format: ImageFormat
