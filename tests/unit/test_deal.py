@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gearshift.errors import OptionError
-from gearshift.gears.deal import deal, deal_gear
+from gearshift.gears.deal import deal_gear
 from gearshift.tensors import Shape
 
 Gear = tuple[int, ...]
@@ -112,12 +112,9 @@ def test_as_many_values_as_open_dims_are_always_dealt_in_the_order_written(
     assert all(new == old for old, new in pairs if old != -1)
 
 
-def test_every_gear_and_the_option_and_input_that_do_not_fit() -> None:
-    inputs = {"a": (1, -1), "b": (-1,)}
-    assert deal(inputs, [(1, 2), (3, 4)], "dynamic_dims") == (((1, 1), (2,)), ((1, 3), (4,)))
-    assert deal(tuple(inputs.items()), [], "dynamic_dims") == ()
+def test_the_input_that_does_not_fit_is_named() -> None:
     with pytest.raises(OptionError) as caught:
-        deal({"a": (1, -1), "b": (-1, -1)}, [(1, 2, 3), (4, 5)], "dynamic_dims")
+        deal_gear([(1, -1), (-1, -1)], (4, 5), ("a", "b"))
     assert caught.value.code == "E10045"
-    assert caught.value.message.startswith("dynamic_dims: gear '4,5' has 2 values")
+    assert caught.value.message.startswith("gear '4,5' has 2 values")
     assert "input 'b' [-1, -1]" in caught.value.message

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from gearshift.aipp.image import Layout, source_shape, subsampling
+from gearshift.aipp.image import Layout, axes, source_shape, subsampling
 from gearshift.aipp.mixing import Mixing, mixing
 from gearshift.aipp.nodes import Ops, opset_of
 from gearshift.aipp.spec import Crop, ImageFormat, Normalisation, Padding, StaticAipp
@@ -51,7 +51,7 @@ def fold_static(program: Program, input_name: str, aipp: StaticAipp, layout: Lay
     old = graph.inputs[place]
     new = _source_value(source, old)
     ops = Ops(program.model, input_name)
-    mix = mixing(aipp, spec.shape[1 if layout == "NCHW" else 3])
+    mix = mixing(aipp, spec.shape[axes(layout)[0]])
     mixed = _mixed(ops, new, aipp, mix, layout)
     result = _finished(ops, mixed, aipp, spec, layout)
     old.replace_all_uses_with(result)
@@ -83,8 +83,7 @@ def _check(program: Program, spec: TensorSpec) -> None:
 
 def _source_spec(spec: TensorSpec, aipp: StaticAipp, layout: Layout) -> TensorSpec:
     """What a caller feeds from now on."""
-    axes = (1, 2, 3) if layout == "NCHW" else (3, 1, 2)
-    channels, height, width = (spec.shape[axis] for axis in axes)
+    channels, height, width = (spec.shape[axis] for axis in axes(layout))
     sizes = (aipp.height or height, aipp.width or width)
     if channels < 1:
         raise InternalError(f"input {spec} leaves its channels open")

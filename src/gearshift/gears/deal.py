@@ -8,7 +8,7 @@ by accident.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from gearshift.errors import OptionError
 from gearshift.gears.text import option_error, shown
@@ -36,29 +36,6 @@ def deal_gear(
         rest = iter(values)
         return tuple(_filled(shape, rest) for shape in shapes)
     raise _misfit(shapes, values, names)
-
-
-def deal(
-    inputs: Mapping[str, Shape] | Sequence[tuple[str, Shape]],
-    gears: Sequence[tuple[int, ...]],
-    option: str,
-) -> tuple[tuple[Shape, ...], ...]:
-    """The inputs' shapes at each gear, in the order of the gears and of the inputs.
-
-    Args:
-        inputs: shapes by name in the order written.
-        gears: values of each gear.
-        option: the option they come from, for the message.
-
-    Raises:
-        OptionError: as `deal_gear`.
-    """
-    pairs = tuple(inputs.items() if isinstance(inputs, Mapping) else inputs)
-    names, shapes = [name for name, _ in pairs], [shape for _, shape in pairs]
-    try:
-        return tuple(deal_gear(shapes, gear, names) for gear in gears)
-    except OptionError as error:
-        raise OptionError(f"{option}: {error.message}", code=error.code) from None
 
 
 def _open(shape: Shape) -> int:
