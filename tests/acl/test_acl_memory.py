@@ -214,6 +214,7 @@ def test_rectangles() -> None:
     np.testing.assert_array_equal(target, expected)
     assert rt.memcpy2d(*arguments, 11, 5, 0) == Code.RT_PARAM_INVALID
     assert rt.memcpy2d(*arguments, 4, 0, 0) == 0
+    assert rt.memcpy2d(*arguments[:1], 0, arguments[2], 0, 0, 1 << 63, 0) == 0, "at once"
     address = block(40)
     assert rt.memcpy2d(address, 10, source.ctypes.data, 10, 10, 5, 1) == Code.RT_PARAM_INVALID
     assert util.ptr_to_bytes(address, 40) == bytes(40), "not even its first rows"

@@ -265,7 +265,7 @@ def memcpy2d(
     # Both ends before the first row: a rectangle is copied whole or not at all.
     for start, pitch, role in ((dst, dst_pitch, "destination"), (src, src_pitch, "source")):
         BLOCKS.check(start, pitch * (height - 1) + width if height else 0, role, role != "source")
-    for row in range(height):
+    for row in range(height if width else 0):  # rows of nothing may be without number
         BLOCKS.copy(dst + row * dst_pitch, src + row * src_pitch, width)
     return 0
 
