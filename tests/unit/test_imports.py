@@ -92,9 +92,14 @@ _ALLOWED = {
 }  # fmt: skip
 _FENCED = {  # library -> the only places that may import it
     "onnx": {
-        "frontend", "analysis", "passes", "verify", "engines/reference.py", "dump",
+        "frontend",
+        "analysis",
+        "passes",
+        "verify",
+        "engines/reference.py",
+        "dump",
         "acl/op_onnx.py",
-    },  # fmt: skip
+    },
     "onnx_ir": {
         "dump",
         "precheck.py",
