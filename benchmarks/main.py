@@ -17,7 +17,7 @@ from examples.ocr.models import DemoError
 from rich.console import Console
 
 import gearshift
-from benchmarks import host, plots, record, tables
+from benchmarks import acl_calls, host, plots, record, tables
 from benchmarks.batch import PROTOCOLS, DisagreementError, Sheet, run_model
 from benchmarks.contender import Contender
 from benchmarks.contenders import STARTED, TIMED
@@ -30,7 +30,8 @@ from benchmarks.worker import WorkerError
 from benchmarks.zoo.catalogue import NAMES, Model, ZooError, catalogue
 from gearshift.tuning.seconds import read_seconds
 
-PARTS: Final = ("batch", "starts", "aipp")
+PARTS: Final = ("batch", "starts", "aipp", "acl")
+QUICK_CYCLES: Final = 1000
 _MOST: Final = 1024
 _REFUSALS: Final = (
     *(DemoError, ZooError, WorkerError, StartError, DisagreementError),
@@ -52,6 +53,7 @@ class Options:
         repetitions: timed starts of each contender.
         threads: threads of one run.
         folder: where models, records and pictures go.
+        is_quick: whether fewer cycles of loading do.
     """
 
     words: tuple[str, ...]
@@ -63,6 +65,7 @@ class Options:
     repetitions: int
     threads: int
     folder: Path
+    is_quick: bool = False
 
     @property
     def settings(self) -> dict[str, object]:
@@ -84,6 +87,7 @@ class Run:
         self._sheets: list[Sheet] = []
         self._starts: list[Starts] = []
         self._preprocessed: Preprocessed | None = None
+        self._acl_calls: tuple[acl_calls.AclCalls, ...] = ()
         threads, described = options.threads, host.describe()
         self._record = record.about((*options.timed, *STARTED), threads, described)
         self._record["settings"] = options.settings
@@ -97,7 +101,7 @@ class Run:
         per_model = 1 + (1 + len(PROTOCOLS)) * ("batch" in options.parts)
         has_models = bool({"batch", "starts"} & set(options.parts))
         total = 1 + has_models * len(models) * (per_model + ("starts" in options.parts))
-        total += STEPS * ("aipp" in options.parts)
+        total += STEPS * ("aipp" in options.parts) + acl_calls.STEPS * ("acl" in options.parts)
         with steps(self._console, total) as on_progress:
             on_progress("measuring the machine", 0.0)
             machine = measure_machine(options.folder, options.threads)
@@ -108,6 +112,8 @@ class Run:
                 self._play_model(model, machine, on_progress)
             if "aipp" in options.parts:
                 self._play_preprocessing(on_progress)
+            if "acl" in options.parts:
+                self._play_acl(on_progress)
 
     def _play_model(self, model: Model, machine: Machine, on_progress: OnProgress) -> None:
         options = self._options
@@ -133,10 +139,19 @@ class Run:
         self._preprocessed = found
         tables.print_preprocessed(self._console, found)
 
+    def _play_acl(self, on_progress: OnProgress) -> None:
+        options = self._options
+        cycles = QUICK_CYCLES if options.is_quick else acl_calls.CYCLES
+        self._acl_calls = acl_calls.run_acl_calls(
+            options.folder, options.threads, on_progress, cycles
+        )
+        tables.print_acl_calls(self._console, self._acl_calls)
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing was finished."""
-        return not self._sheets and not self._starts and self._preprocessed is None
+        found = (self._sheets, self._starts, self._preprocessed, self._acl_calls)
+        return not any(found)
 
     def conclude(self) -> None:
         """Prints what it all comes to; writes the record and the pictures."""
@@ -148,6 +163,8 @@ class Run:
             self._record["starts"] = record.of_starts(self._starts)
         if self._preprocessed is not None:
             self._record["aipp"] = record.of_preprocessed(self._preprocessed)
+        if self._acl_calls:
+            self._record["acl"] = [asdict(each) for each in self._acl_calls]
         files = [record.write(folder, self._record)]
         if plots.can_draw():
             files += plots.draw_ratios(self._sheets, folder)
@@ -208,6 +225,7 @@ def _parse(arguments: Sequence[str] | None) -> Options:
         repetitions=_or(given.repetitions, repetitions),
         threads=given.threads,
         folder=given.folder.resolve(),
+        is_quick=given.quick,
     )
 
 

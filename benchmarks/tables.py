@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks import host
+from benchmarks.acl_calls import AclCalls
 from benchmarks.batch import Cell, Sheet
 from benchmarks.contender import Contender
 from benchmarks.contenders import DYNAMIC, GEARSHIFT
@@ -130,6 +131,28 @@ def print_preprocessed(console: Console, found: Preprocessed) -> None:
     for way, (how, _) in WAYS.items():
         console.print(f"  {way:<12} {how}")
     warn_of(console, found.bystanders, "while this was timed")
+
+
+def print_acl_calls(console: Console, found: Sequence[AclCalls]) -> None:
+    """Calls of `acl` beside the engine's own, and memory over cycles."""
+    table = Table(
+        title="acl.mdl.execute on a small model: microseconds a call, median [quartiles]",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for column in ("engine", "execute", "the engine's own call", "over it"):
+        table.add_column(column, justify="left" if column == "engine" else "right")
+    table.add_column("resident MB after 100 cycles and all", justify="right")
+    for each in found:
+        table.add_row(
+            each.engine,
+            *(f"{m:.1f} [{low:.1f}, {high:.1f}]" for low, m, high in (each.execute, each.own)),
+            f"{each.overhead:.1f}",
+            f"{each.early / 1e6:.1f}, {each.late / 1e6:.1f} after {each.cycles} "
+            f"({each.growth:+.1%})",
+        )
+    console.print(table)
 
 
 def warn_of(console: Console, bystanders: float, when: str) -> None:

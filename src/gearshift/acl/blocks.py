@@ -48,11 +48,16 @@ class Blocks:
 
     Args:
         limit: bytes that all of them together may take.
+
+    Attributes:
+        used: bytes of those that live.
+        freed: how many were freed so far: what was checked stays true while this does.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.freed = 0
         self._space = AddressSpace()
         self._starts: list[int] = []
         self._blocks: dict[int, Block] = {}
@@ -93,6 +98,7 @@ class Blocks:
             del self._blocks[address]
             del self._starts[bisect.bisect_left(self._starts, address)]
             self.used -= block.size
+            self.freed += 1
         self._space.give_back(address, block.size)
 
     def copy(self, destination: int, source: int, count: int) -> None:

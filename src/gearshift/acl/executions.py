@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -17,16 +17,17 @@ from gearshift.acl.codes import Code
 from gearshift.acl.datasets import DATASETS, Dataset
 from gearshift.acl.described import Tensor
 from gearshift.acl.descs import DESCS, TensorDesc
-from gearshift.acl.models import Layout, Model, Part
+from gearshift.acl.models import Layout, Model, Part, Views
 from gearshift.aipp.block import unpack
 from gearshift.gears.gear import Gear
 from gearshift.images import Fed
 from gearshift.rows import free_targets
 from gearshift.tensors import Array, DType, Range, Shape, format_shape
 
+_MOST_VIEWS: Final = 64
 
-@dataclass(frozen=True)
-class Memory:
+
+class Memory(NamedTuple):
     """What a data buffer pointed to when the run was asked for."""
 
     address: int
@@ -60,17 +61,33 @@ class Execution:
             Refusal: memory is too small, or cannot be used.
             GearshiftError: the model cannot be run.
         """
-        layout, session = self.model.layout(self.gear), self.model.session
-        feeds = [self._feed(part) for part in layout.inputs]
+        layout = self.model.layout(self.gear)
         if self.model.is_plain:
-            into = [_output(self.outputs[part.index], part) for part in layout.outputs]
-            made = session.run_checked(self.gear, feeds, free_targets(into, feeds))
+            views = self._views(layout)
+            made = self.model.session.run_checked(self.gear, views.feeds, views.into)
+            into = views.into
         else:
+            made = self._run_by_name(layout, [self._feed(part) for part in layout.inputs])
             into = [None] * len(layout.outputs)
-            made = self._run_by_name(layout, feeds)
         for part, target, array in zip(layout.outputs, into, made, strict=True):
             if target is not array:
                 self._write(part, np.ascontiguousarray(array))
+
+    def _views(self, layout: Layout) -> Views:
+        """The arrays of this run: those of an earlier one over the same memory, if still good."""
+        known, key = self.model.views, (self.gear, self.inputs, self.outputs)
+        freed = BLOCKS.freed  # before anything is checked
+        views = known.get(key)
+        if views is not None and views.freed == freed:
+            return views
+        feeds = [self._feed(part) for part in layout.inputs]
+        targets = [_output(self.outputs[part.index], part) for part in layout.outputs]
+        views = Views(freed, feeds, free_targets(targets, feeds))
+        if views.are_shared:
+            if len(known) >= _MOST_VIEWS:
+                known.clear()
+            known[key] = views
+        return views
 
     def _run_by_name(self, layout: Layout, feeds: Sequence[Array]) -> list[Array]:
         """For models whose shapes or images come with each call, which the session sees to."""

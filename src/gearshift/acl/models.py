@@ -19,7 +19,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.gears.gear import Gear
 from gearshift.options import SessionOptions
 from gearshift.session import Session
-from gearshift.tensors import Shape
+from gearshift.tensors import Array, Shape
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,28 @@ class Layout:
     outputs: tuple[Part, ...]
 
 
+@dataclass(frozen=True)
+class Views:
+    """Arrays over a program's memory, or over copies of it, that a run reads and writes.
+
+    Attributes:
+        freed: how much memory had been freed when they were made: they are good until more is.
+        feeds: what is read.
+        into: what is written; None where a copy is safer.
+    """
+
+    freed: int
+    feeds: list[Array]
+    into: list[Array | None]
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether all of them lie over the program's own memory."""
+        return all(
+            array is not None and array.base is not None for array in (*self.feeds, *self.into)
+        )
+
+
 @dataclass
 class Current:
     """What a model is set to, which its descriptions show, also once it is unloaded.
@@ -71,6 +93,7 @@ class Model:
         description: what it says of itself.
         session: runs it.
         current: what it is set to.
+        views: those of late, by gear and memory.
     """
 
     def __init__(self, number: int, artifact: Artifact) -> None:
@@ -80,6 +103,7 @@ class Model:
         asked = os.environ.get("GEARSHIFT_TUNE_SECONDS")
         self.session = Session(artifact, SessionOptions(tune=None if asked else 0))
         self.current = Current()
+        self.views: dict[object, Views] = {}
         self._layouts: dict[Gear | None, Layout] = {}
 
     def layout(self, gear: Gear | None) -> Layout:
