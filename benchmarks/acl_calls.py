@@ -102,7 +102,7 @@ def _tuples(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _network() -> onnx.ModelProto:
     weights = np.random.default_rng(0).standard_normal((WIDTH, WIDTH)).astype(np.float32)
-    shape = ["N", WIDTH]
+    shape: tuple[str, int] = ("N", WIDTH)
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["y"])],
         "small",
