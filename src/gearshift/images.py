@@ -125,7 +125,7 @@ class Fed:
             rows > self.rows or parameters.count != self.rows
         ):
             raise _refused(
-                f"{self.parameters.name} is for {parameters.count} rows, and {rows} images were "
+                f"{self.parameters.name} is for {_rows(parameters.count)}, and {rows} images were "
                 "given; allowed: as many rows as images, or those of the largest gear "
                 f"({self.rows}), of which the first ones are used.",
                 _TOO_SHORT,
@@ -204,6 +204,10 @@ def read_aipp(record: AippRecord) -> StaticAipp | DynamicAipp:
             f"{error} Compile the model again."
         ) from error
     return block.aipp
+
+
+def _rows(count: int | None) -> str:
+    return f"{count} row{'s' * (count != 1)}"
 
 
 def _array(name: str, value: object) -> Array:

@@ -169,7 +169,7 @@ class Session:
                 shapes.
             InputError: `rows` is not a number of rows, or shapes are missing.
         """
-        rows = _whole(rows, "a number of rows")
+        rows = _whole(rows, "a number of rows, which is one whole number")
         if not 0 <= rows <= _MOST_ROWS:
             raise InputError(f"cannot plan {rows} rows: give 0 to {_MOST_ROWS}.")
         if shapes is None and len(self._tracks) == 1:
@@ -251,7 +251,8 @@ class Session:
         """
         self._begin()
         try:
-            number, there = self._gears.frame_of(self._gear_of(_values(gear, "a gear")))
+            asked = self._gear_of(_values(gear, self._what_a_gear_is))
+            number, there = self._gears.frame_of(asked)
             self._tracks[number].preload([there.rows])
         finally:
             self._end()
@@ -423,8 +424,8 @@ class Session:
 
     def _one_gear(self, gear: object, shape_data: object) -> Gear | None:
         """The gear asked for, in either of its two spellings."""
-        asked = None if gear is None else _values(gear, "a gear")
-        fed = None if shape_data is None else _values(shape_data, f"values of {MBATCH_INPUT}")
+        asked = None if gear is None else _values(gear, self._what_a_gear_is)
+        fed = None if shape_data is None else _values(shape_data, self._what_a_gear_is)
         if asked is not None and fed is not None and asked != fed:
             raise GearError(f"gear={asked} and {MBATCH_INPUT}={fed} differ: give one.")
         values = fed if asked is None else asked
@@ -434,13 +435,18 @@ class Session:
         if self._gears.mode != "batch":
             return self._gears.of_values(values)
         if len(values) != 1:
-            raise InputError(f"{values!r} is not a gear, which is one whole number.")
+            raise InputError(f"{values!r} is not {self._what_a_gear_is}.")
         return self._gears.of_rows(values[0])
+
+    @property
+    def _what_a_gear_is(self) -> str:
+        count = len(self._gears.gears[0].values) if self._gears.has_gears else 1
+        return "a gear, which is " + (f"{count} whole numbers" if count > 1 else "one whole number")
 
 
 def _dummy(spec: TensorSpec, shape: Sequence[int]) -> Array:
     """An array of that shape that takes no memory."""
-    dims = _values(shape, f"the shape of input {spec.name!r}")
+    dims = _values(shape, f"the shape of input {spec.name!r}, which is whole numbers")
     if len(dims) != len(spec.shape) or min(dims, default=0) < 0:
         raise InputError(
             f"shapes= has {format_shape(dims)} for input {spec.name!r}; give {len(spec.shape)} "
@@ -454,7 +460,7 @@ def _values(value: object, what: str) -> tuple[int, ...]:
     try:
         given = np.asarray(value).reshape(-1)
     except ValueError:
-        raise InputError(f"{value!r} is not {what}, which is whole numbers.") from None
+        raise InputError(f"{value!r} is not {what}.") from None
     return tuple(_whole(one, what) for one in given.tolist())
 
 
@@ -462,4 +468,4 @@ def _whole(value: object, what: str) -> int:
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise InputError(f"{value!r} is not {what}, which is one whole number.") from None
+        raise InputError(f"{value!r} is not {what}.") from None

@@ -178,7 +178,7 @@ PLAIN = AippParameters(RGB, WIDTH, HEIGHT)
     ("rows", "given_so", "message", "acl_code"),
     [
         (2, None, "add 'ascend_dynamic_aipp_data': gearshift.AippParameters", 145011),
-        (2, replace(PLAIN, rows=[AippRow()]), "is for 1 rows, and 2 images were given", 145012),
+        (2, replace(PLAIN, rows=[AippRow()]), "is for 1 row, and 2 images were given", 145012),
         (2, replace(PLAIN, rows=[AippRow()] * 3), r"those of the largest gear \(4\)", 145012),
         (5, replace(PLAIN, rows=[AippRow()] * 4), "is for 4 rows, and 5 images", 145012),
         (1, "nothing of the kind", "takes an AippParameters, or its block", 100017),

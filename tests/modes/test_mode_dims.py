@@ -164,6 +164,12 @@ def test_gears_that_cannot_be_asked_for(
         model.run(feeds_of(pairs(3, 3, 2)), gear=gear)
 
 
+def test_a_gear_is_said_to_be_what_it_is_here(report: gearshift.CompileReport) -> None:
+    message = "'wide' is not a gear, which is 4 whole numbers"
+    with gearshift.load(report.output) as model, pytest.raises(InputError, match=message):
+        model.run(feeds_of(pairs(3, 3, 2)), gear="wide")  # type: ignore[arg-type]
+
+
 def test_the_two_spellings_of_a_gear_must_not_differ(report: gearshift.CompileReport) -> None:
     feeds = {**feeds_of(pairs(1, 3, 2)), MBATCH_INPUT: np.array([4, 3, 4, 2], np.int32)}
     with (

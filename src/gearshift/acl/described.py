@@ -129,7 +129,7 @@ def describe(manifest: Manifest) -> Description:
     layout = dict(manifest.options).get("input_format", "NCHW")
     inputs = [_plain(spec, layout, _shapes(gears, spec.name)) for spec in gears.inputs]
     gear_input = None
-    if gears.mode not in ("fixed", "range"):
+    if gears.has_gears:
         gear_input = len(inputs)
         inputs.append(_extra(MBATCH_INPUT, "int32", len(gears.gears[0].values)))
     aipp: dict[int, Aipp] = {}
