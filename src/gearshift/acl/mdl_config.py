@@ -22,10 +22,9 @@ from gearshift.acl.call import (
 )  # fmt: skip
 from gearshift.acl.codes import Code
 from gearshift.acl.handles import Handles
-from gearshift.acl.mdl_load import check_memory, from_memory
+from gearshift.acl.mdl_load import check_memory, from_file, from_memory
 from gearshift.acl.mdl_run import execute, execute_async
 from gearshift.acl.models import MODELS
-from gearshift.artifact.reader import Artifact
 
 PRIORITY: Final = 0
 LOAD_TYPE: Final = 1
@@ -126,7 +125,7 @@ def load_with_config(handle: int) -> tuple[int, int]:
     check_memory(settings.get(WORK_ADDRESS, 0), settings.get(WORK_SIZE, 0), "work")
     check_memory(settings.get(WEIGHT_ADDRESS, 0), settings.get(WEIGHT_SIZE, 0), "weight")
     if kind in FROM_FILE and PATH in settings:
-        return MODELS.load(Artifact.open(settings[PATH])), 0
+        return MODELS.load(from_file(settings[PATH])), 0
     if kind in FROM_MEMORY:
         address, size = settings.get(MODEL_ADDRESS, 0), settings.get(MODEL_SIZE, 0)
         return MODELS.load(from_memory(address, size)), 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gearshift.acl.call import ADDRESS, SIZE, TEXT, UINT, fallback, public
 from gearshift.acl.described import describe
-from gearshift.acl.mdl_load import from_memory
+from gearshift.acl.mdl_load import from_file, from_memory
 from gearshift.acl.model_descs import DESCRIPTIONS, ModelDesc
 from gearshift.acl.models import MODELS, Current
 from gearshift.artifact.reader import Artifact
@@ -69,7 +69,7 @@ def get_desc_from_file(desc: int, path: str) -> int:
         0; 100000 if it is no description, codes of files as `acl.mdl.load_from_file`.
     """
     DESCRIPTIONS.get(desc)
-    _fill(desc, Artifact.open(path))
+    _fill(desc, from_file(path))
     return 0
 
 

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from gearshift.acl.blocks import BLOCKS
 from gearshift.acl.call import ADDRESS, SIZE, TEXT, UINT, Refusal, beside, public
 from gearshift.acl.codes import Code
 from gearshift.acl.models import MODELS
 from gearshift.artifact.reader import Artifact
+from gearshift.errors import TruncatedArtifactError
+
+
+def from_file(path: str) -> Artifact:
+    """An artifact that lies in a file."""
+    with _as_calls_say_it():
+        return Artifact.open(path)
 
 
 def from_memory(address: int, size: int) -> Artifact:
     """An artifact that lies in a program's memory, which it may free at once."""
     if not address or not size:
         raise Refusal(Code.INVALID_PARAM, f"a model of {size} bytes at {address:#x}")
-    return Artifact.from_bytes(BLOCKS.read(address, size))
+    with _as_calls_say_it():
+        return Artifact.from_bytes(BLOCKS.read(address, size))
+
+
+@contextmanager
+def _as_calls_say_it() -> Iterator[None]:
+    """On a card, too, 145006 is what is found out inside, and 145000 what the call answers."""
+    try:
+        yield
+    except TruncatedArtifactError as error:
+        raise Refusal(Code.GE_PARAM_INVALID, error.message) from error
 
 
 def check_memory(address: int, size: int, what: str) -> None:
@@ -33,10 +53,10 @@ def load_from_file(path: str) -> tuple[int, int]:
 
     Returns:
         (its number, 0); 145002 if there is no such file, 145000 if it is none of ours (one for a
-        card among them), 145006 if it is cut off, 145001 before `acl.init`, 107002 in a thread
-        without a context, 500002 if no engine runs it.
+        card among them) or is cut off, 145001 before `acl.init`, 107002 in a thread without a
+        context, 500002 if no engine runs it.
     """
-    return MODELS.load(Artifact.open(path)), 0
+    return MODELS.load(from_file(path)), 0
 
 
 @public("acl.mdl.load_from_mem", ADDRESS, SIZE, failed=beside(0))
@@ -73,7 +93,7 @@ def load_from_file_with_mem(
     """
     check_memory(work, work_size, "work")
     check_memory(weight, weight_size, "weight")
-    return MODELS.load(Artifact.open(path)), 0
+    return MODELS.load(from_file(path)), 0
 
 
 @public(
@@ -181,7 +201,7 @@ def query_size(path: str) -> tuple[int, int, int]:
     Returns:
         (bytes to work in, bytes of weights, 0); codes as `load_from_file`.
     """
-    return *_sizes(Artifact.open(path)), 0
+    return *_sizes(from_file(path)), 0
 
 
 @public("acl.mdl.query_size_from_mem", ADDRESS, SIZE, failed=beside(0, 0))
