@@ -91,6 +91,8 @@ def answers(desc: int, role: str) -> list[Tensor]:
         name, (dims, ret), size, dtype, form = (call(desc, at) for call in calls)
         assert ret == 0
         assert (dims["name"], dims["dimCount"]) == (name, len(dims["dims"]))
+        if role == "input":
+            assert t.get_input_dims_v2(desc, at) == (dims, 0), "they differ for images alone"
         made.append(Tensor(name, tuple(dims["dims"]), size, dtype, form))
     return made
 
