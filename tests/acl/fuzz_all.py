@@ -47,7 +47,7 @@ HUGE: Final = (
 )
 TEXTS: Final = (
     *("", "x", "y", "ascend_mbatch_shape_data", "nowhere.om", "{", "Add", "Cast"),
-    *("a\0b", "\u4e2d\u6587", "x" * 200, "\ud800"),
+    *("a\0b", "\u4e2d\u6587", "x" * 200, "x" * 5000, "\ud800"),
 )
 OTHERS: Final[tuple[Any, ...]] = (
     *(None, 1.5, float("nan"), b"bytes", object(), True, (2, 3), np.int64(3), 1j),

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from mdl_tools import IMAGES, Loaded, Memory, expected
 
-from gearshift.acl import mdl_aipp, mdl_tensors
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import aipp as mdl_aipp
+from gearshift.acl.mdl import tensors as mdl_tensors
 from gearshift.aipp.block import DYNAMIC_AIPP_INPUT
 from gearshift.aipp.image import source_shape
 from gearshift.aipp.parameters import AippParameters, AippRow

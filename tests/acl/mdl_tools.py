@@ -13,16 +13,12 @@ import onnxruntime
 import pytest
 
 import gearshift
-from gearshift.acl import (
-    buffers,
-    datasets,
-    mdl_desc,
-    mdl_gears,
-    mdl_load,
-    mdl_tensors,
-    memory,
-    runtime,
-)
+from gearshift.acl import buffers, memory, runtime
+from gearshift.acl.mdl import datasets
+from gearshift.acl.mdl import desc as mdl_desc
+from gearshift.acl.mdl import gears as mdl_gears
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import tensors as mdl_tensors
 from gearshift.tensors import MBATCH_INPUT, Array, Shape
 from models import save_text
 

@@ -11,19 +11,14 @@ from pathlib import Path
 import numpy as np
 from mdl_tools import ROWS, compiled
 
-from gearshift.acl import (
-    buffers,
-    datasets,
-    mdl_desc,
-    mdl_gears,
-    mdl_load,
-    mdl_run,
-    memory,
-    runtime,
-    util,
-)
+from gearshift.acl import buffers, memory, runtime, util
 from gearshift.acl.blocks import BLOCKS
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import datasets
+from gearshift.acl.mdl import desc as mdl_desc
+from gearshift.acl.mdl import gears as mdl_gears
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import run as mdl_run
 from gearshift.tensors import Array
 
 BATCHES = (1, 2, 4)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gearshift.acl import buffers, descs, memory, op_attrs, op_run, runtime, util
+from gearshift.acl import buffers, descs, memory, runtime, util
+from gearshift.acl.op import attrs as op_attrs
+from gearshift.acl.op import run as op_run
 
 NUMBERS = {
     "float32": 0, "float16": 1, "int8": 2, "int32": 3, "uint8": 4, "int16": 6, "uint16": 7,

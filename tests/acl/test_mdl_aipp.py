@@ -33,14 +33,12 @@ from mdl_tools import (
     started,
 )
 
-from gearshift.acl import (
-    mdl_aipp,
-    mdl_aipp_info,
-    mdl_run,
-    mdl_tensors,
-    runtime,
-)
+from gearshift.acl import runtime
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import aipp as mdl_aipp
+from gearshift.acl.mdl import aipp_info as mdl_aipp_info
+from gearshift.acl.mdl import run as mdl_run
+from gearshift.acl.mdl import tensors as mdl_tensors
 from gearshift.aipp.block import DYNAMIC_AIPP_INPUT, pack
 from gearshift.aipp.parameters import AippParameters, AippRow
 from gearshift.aipp.spec import Crop, ImageFormat

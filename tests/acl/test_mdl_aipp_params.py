@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from mdl_tools import started
 
-from gearshift.acl import mdl_aipp
 from gearshift.acl.call import ArgumentsError
 from gearshift.acl.codes import Code
-from gearshift.acl.mdl_aipp import PARAMETERS
+from gearshift.acl.mdl import aipp as mdl_aipp
+from gearshift.acl.mdl.aipp import PARAMETERS
 
 __all__ = ["started"]
 

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from mdl_tools import Loaded, Memory, compiled
 
-from gearshift.acl import mdl_aipp, mdl_run, runtime
+from gearshift.acl import runtime
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import aipp as mdl_aipp
+from gearshift.acl.mdl import run as mdl_run
 from gearshift.aipp.block import pack
 from gearshift.aipp.image import fitting_channels, source_shape
 from gearshift.aipp.parameters import AippParameters, AippRow

@@ -22,8 +22,11 @@ from mdl_tools import (
     started,
 )
 
-from gearshift.acl import mdl_aipp, mdl_aipp_info, mdl_run, mdl_tensors
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import aipp as mdl_aipp
+from gearshift.acl.mdl import aipp_info as mdl_aipp_info
+from gearshift.acl.mdl import run as mdl_run
+from gearshift.acl.mdl import tensors as mdl_tensors
 from gearshift.aipp.config import parse_aipp
 from gearshift.aipp.reference import preprocess
 from gearshift.aipp.spec import StaticAipp

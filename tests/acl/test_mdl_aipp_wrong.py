@@ -29,14 +29,11 @@ from mdl_tools import (
     started,
 )
 
-from gearshift.acl import (
-    mdl_aipp,
-    mdl_load,
-    mdl_run,
-    memory,
-    util,
-)
+from gearshift.acl import memory, util
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import aipp as mdl_aipp
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import run as mdl_run
 from gearshift.aipp.block import pack
 from gearshift.aipp.parameters import AippParameters, AippRow
 from gearshift.aipp.spec import Crop

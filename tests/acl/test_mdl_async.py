@@ -22,18 +22,11 @@ from mdl_tools import (
     started,
 )
 
-from gearshift.acl import (
-    buffers,
-    callbacks,
-    datasets,
-    events,
-    mdl_load,
-    mdl_run,
-    memory,
-    runtime,
-    util,
-)
+from gearshift.acl import buffers, callbacks, events, memory, runtime, util
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import datasets
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import run as mdl_run
 from gearshift.tensors import Array
 
 __all__ = ["folder", "started"]

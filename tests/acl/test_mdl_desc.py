@@ -22,16 +22,13 @@ from mdl_tools import (
     started,
 )
 
-from gearshift.acl import (
-    mdl_desc,
-    mdl_gears,
-    mdl_load,
-    mdl_run,
-    mdl_tensors,
-    memory,
-    runtime,
-)
+from gearshift.acl import memory, runtime
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import desc as mdl_desc
+from gearshift.acl.mdl import gears as mdl_gears
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import run as mdl_run
+from gearshift.acl.mdl import tensors as mdl_tensors
 from gearshift.tensors import MBATCH_INPUT, Shape
 
 __all__ = ["folder", "started"]

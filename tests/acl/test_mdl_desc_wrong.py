@@ -8,8 +8,12 @@ import pytest
 from mdl_tools import HEAD, IMAGES, ROWS, Loaded, compiled, folder, started
 
 import gearshift
-from gearshift.acl import buffers, datasets, mdl_desc, mdl_gears, mdl_tensors
+from gearshift.acl import buffers
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import datasets
+from gearshift.acl.mdl import desc as mdl_desc
+from gearshift.acl.mdl import gears as mdl_gears
+from gearshift.acl.mdl import tensors as mdl_tensors
 from models import save_text
 
 __all__ = ["folder", "started"]

@@ -25,9 +25,13 @@ from mdl_tools import (
     started,
 )
 
-from gearshift.acl import buffers, datasets, mdl_gears, mdl_load, mdl_run, memory, runtime, util
+from gearshift.acl import buffers, memory, runtime, util
 from gearshift.acl.call import ArgumentsError
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import datasets
+from gearshift.acl.mdl import gears as mdl_gears
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import run as mdl_run
 
 __all__ = ["folder", "started"]
 

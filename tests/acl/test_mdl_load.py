@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from mdl_tools import ROWS, Loaded, Memory, agree, compiled, expected, folder, numbers, started
 
-from gearshift.acl import mdl_config, mdl_desc, mdl_load, mdl_run, memory, runtime, util
+from gearshift.acl import memory, runtime, util
 from gearshift.acl.call import ArgumentsError
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import config as mdl_config
+from gearshift.acl.mdl import desc as mdl_desc
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import run as mdl_run
 
 __all__ = ["folder", "started"]
 

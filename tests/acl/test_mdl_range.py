@@ -24,9 +24,13 @@ from mdl_tools import (
     started,
 )
 
-from gearshift.acl import datasets, descs, mdl_gears, mdl_run, mdl_tensors, runtime
+from gearshift.acl import descs, runtime
 from gearshift.acl.codes import Code
 from gearshift.acl.descs import DESCS
+from gearshift.acl.mdl import datasets
+from gearshift.acl.mdl import gears as mdl_gears
+from gearshift.acl.mdl import run as mdl_run
+from gearshift.acl.mdl import tensors as mdl_tensors
 from gearshift.tensors import Array
 
 __all__ = ["folder", "started"]

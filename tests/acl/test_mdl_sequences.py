@@ -7,17 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from mdl_world import BATCHES, MEMORY, MISSING, WRONG, Loaded, Set, World, files
 
-from gearshift.acl import (
-    buffers,
-    datasets,
-    mdl_desc,
-    mdl_gears,
-    mdl_load,
-    mdl_run,
-    mdl_tensors,
-    memory,
-    util,
-)
+from gearshift.acl import buffers, memory, util
+from gearshift.acl.mdl import datasets
+from gearshift.acl.mdl import desc as mdl_desc
+from gearshift.acl.mdl import gears as mdl_gears
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import run as mdl_run
+from gearshift.acl.mdl import tensors as mdl_tensors
 
 picks = st.integers(0, 1 << 20)
 

@@ -23,18 +23,13 @@ from mdl_tools import (
     started,
 )
 
-from gearshift.acl import (
-    buffers,
-    datasets,
-    mdl_config,
-    mdl_desc,
-    mdl_load,
-    mdl_run,
-    memory,
-    runtime,
-    system,
-)
+from gearshift.acl import buffers, memory, runtime, system
 from gearshift.acl.codes import Code
+from gearshift.acl.mdl import config as mdl_config
+from gearshift.acl.mdl import datasets
+from gearshift.acl.mdl import desc as mdl_desc
+from gearshift.acl.mdl import load as mdl_load
+from gearshift.acl.mdl import run as mdl_run
 
 __all__ = ["folder", "started"]
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from media_tools import NV12, RGB, Memory, jpeg_of, media, smooth
 
-from gearshift.acl import media_video, runtime, table
+from gearshift.acl import runtime, table
 from gearshift.acl.call import ArgumentsError
 from gearshift.acl.codes import Code
+from gearshift.acl.media import video as media_video
 
 # They free what the others are handed, and take memory that would have to be found again.
 LEFT_OUT = {"dvpp_free", "dvpp_malloc"}

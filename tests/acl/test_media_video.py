@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from media_tools import BGR, NV12, NV21, RGB, Memory, bytes_of, held, media, set_desc, smooth
 
-from gearshift.acl import callbacks, media_video, runtime, util
+from gearshift.acl import callbacks, runtime, util
 from gearshift.acl.codes import Code
+from gearshift.acl.media import video as media_video
 from gearshift.acl.system import get_recent_err_msg
 
 WIDTH, HEIGHT = 160, 128

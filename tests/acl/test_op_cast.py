@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from op_tools import NUMBERS, Tensor
 
-from gearshift.acl import buffers, op_run, runtime
+from gearshift.acl import buffers, runtime
 from gearshift.acl.codes import Code
-from gearshift.acl.op_cast import BFLOAT16, TYPES, convert
+from gearshift.acl.op import run as op_run
+from gearshift.acl.op.cast import BFLOAT16, TYPES, convert
 from gearshift.acl.system import get_recent_err_msg
 
 BITS = {"float16": (11, -14, 15), "float32": (24, -126, 127), "float64": (53, -1022, 1023)}

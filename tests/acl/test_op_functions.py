@@ -11,21 +11,15 @@ import numpy as np
 import pytest
 from op_tools import Tensor, attributes
 
-from gearshift.acl import (
-    buffers,
-    descs,
-    memory,
-    op_attrs,
-    op_card,
-    op_run,
-    runtime,
-    util,
-)  # fmt: skip
+from gearshift.acl import buffers, descs, memory, runtime, util
 from gearshift.acl.call import ArgumentsError
 from gearshift.acl.codes import Code
-from gearshift.acl.op_attrs import attributes_at
-from gearshift.acl.op_calls import MOST_KEPT, PREPARED
-from gearshift.acl.op_jobs import OPERATORS
+from gearshift.acl.op import attrs as op_attrs  # fmt: skip
+from gearshift.acl.op import card as op_card
+from gearshift.acl.op import run as op_run
+from gearshift.acl.op.attrs import attributes_at
+from gearshift.acl.op.calls import MOST_KEPT, PREPARED
+from gearshift.acl.op.jobs import OPERATORS
 from gearshift.acl.system import get_recent_err_msg
 
 WRONG = (1, 4096, -1, 0x00A5 << 48, (0x00A5 << 48) + 8)

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from op_tools import NUMBERS, Tensor, attributes
 
-from gearshift.acl import op_attrs, op_run, runtime
+from gearshift.acl import runtime
 from gearshift.acl.codes import Code
-from gearshift.acl.op_jobs import OPERATORS
+from gearshift.acl.op import attrs as op_attrs
+from gearshift.acl.op import run as op_run
+from gearshift.acl.op.jobs import OPERATORS
 
 TYPES = st.sampled_from(["float32"] * 6 + ["float16", "int32", "int64", *NUMBERS])
 SHAPES = st.lists(st.integers(0, 4), max_size=5).map(tuple)

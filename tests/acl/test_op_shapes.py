@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from op_tools import NUMBERS, run
 
 from gearshift.acl.codes import Code
-from gearshift.acl.op_attrs import Attribute
-from gearshift.acl.op_jobs import OPERATORS, Job, Tensor
-from gearshift.acl.op_strides import parts
+from gearshift.acl.op.attrs import Attribute
+from gearshift.acl.op.jobs import OPERATORS, Job, Tensor
+from gearshift.acl.op.strides import parts
 from gearshift.acl.system import get_recent_err_msg
 
 DTYPES = [name for name in NUMBERS if not name.startswith("complex")]

@@ -98,7 +98,7 @@ _FENCED = {  # library -> the only places that may import it
         "verify",
         "engines/reference.py",
         "dump",
-        "acl/op_onnx.py",
+        "acl/op/onnx.py",
     },
     "onnx_ir": {
         "dump",

@@ -13,20 +13,17 @@ From the bottom up:
 
     runtime, memory, events, reports, util, buffers, descs, system    the public functions
 
-    op_attrs    attributes of operators
-    op_jobs     what an operator is told: tensors, attributes, and where they fit
-    op_onnx     operators as small ONNX models; op_maths, op_shapes, op_strides: their table
-    op_cast     from one element type to another
-    op_calls    a call of an operator, now and in its stream
-    op_run, op_card    the public functions of `acl.op`
+    mdl/        models: described (what a model says of itself), models (what is loaded), datasets,
+                executions (one run); load, desc, tensors, gears, run, aipp, aipp_info and config
+                declare `acl.mdl`
+    op/         operators: jobs (what one is told), onnx (each as a small model; maths, shapes and
+                strides are their table), cast, calls (one call, now or in its stream); attrs, run
+                and card declare `acl.op`
+    media/      pictures and video: library (who decodes, encodes and resizes), pictures (as arrays:
+                formats, areas, sizes, colour), fields (functions that are all alike, a line for
+                each pair), memory and frames (what a description says, checked), vdec_channel and
+                venc_channel; the others declare `acl.media`
 
-    media_library                     the libraries that decode, encode and resize
-    pictures                          pictures as arrays: formats, areas, sizes, colour
-    media_fields                      functions that are all alike, a line for each pair
-    media_memory, media_frames        what a description says, checked; decoded pictures into it
-    media_video, media_vdec_channel, media_venc_channel    channels for video
-    media_pictures, media_configs, media_channels, media_vpc, media_jpeg, media_png, media_vdec,
-        media_venc                    the public functions of `acl.media`
-
-    table       all of them, by module
+    table       all functions, by module
+    package     the modules that programs import
 """

@@ -1,0 +1,1 @@
+"""`acl.mdl`: models loaded, described, set to a gear and executed."""

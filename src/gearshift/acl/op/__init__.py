@@ -1,0 +1,1 @@
+"""`acl.op`: single operators, run as small ONNX models."""
