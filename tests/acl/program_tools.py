@@ -182,6 +182,10 @@ _COMMANDS = {
         --input_shape="input_ids:-1,-1;attention_mask:-1,-1;token_type_ids:-1,-1"
         --dynamic_dims="1,16,1,16,1,16;4,16,4,16,4,16;1,8,1,8,1,8;2,32,2,32,2,32"
         --log=error --soc_version=Ascend310P3""",
+    "bert_range": """
+        atc --model=bert.onnx --framework=5 --output=bert_range --input_format=ND
+        --input_shape_range="input_ids:[1~4,1~32];attention_mask:[1~4,1~32];token_type_ids:[1~4,1~32]"
+        --log=error --soc_version=Ascend310P3""",
 }
 
 
