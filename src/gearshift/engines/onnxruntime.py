@@ -129,6 +129,7 @@ class _SessionView(Executable):
         self._weights = weights  # the session reads this memory and does not own it
         self._inputs = [spec.name for spec in network.inputs]
         self._outputs = [spec.name for spec in network.outputs]
+        self._passed = {name for name in self._outputs if name in self._inputs}
 
     def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         with engine_errors("onnxruntime", "running", *_FOREIGN):
@@ -136,6 +137,11 @@ class _SessionView(Executable):
                 return self._run_into(feeds, into)
             named = dict(zip(self._inputs, feeds, strict=True))
             made = [np.asarray(output) for output in self._session.run(None, named)]
+        if self._passed:  # of these, some versions give the arrays that were fed
+            made = [
+                array.copy() if name in self._passed else array
+                for name, array in zip(self._outputs, made, strict=True)
+            ]
         return place(made, into)
 
     def _run_into(self, feeds: Sequence[Array], into: Sequence[Array | None]) -> list[Array]:
