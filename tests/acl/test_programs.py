@@ -291,9 +291,19 @@ def test_jpeg_files_through_dvpp(models: Models, tmp_path: Path, batch: int) -> 
 
 def test_jpeg_files_pasted_by_dvpp(models: Models, tmp_path: Path) -> None:
     files, nv12 = through_dvpp(models, tmp_path, 4, "paste")
-    areas = [(18, 32), (20, 32), (32, 32), (32, 12)]
-    for picture, file, area in zip(nv12, files, areas, strict=True):
-        check_nv12(picture, planes_by_pillow(file), *area, DECODERS)
+    # left, top, width and height of what is taken; height and width of what becomes of it
+    areas = [
+        (24, 14, 152, 92, 18, 32),
+        (18, 12, 120, 74, 18, 32),
+        (8, 8, 48, 48, 32, 32),
+        (16, 36, 98, 228, 32, 12),
+    ]
+    for picture, file, (left, top, width, height, *into) in zip(nv12, files, areas, strict=True):
+        planes = [
+            plane[top // by : (top + height) // by, left // by : (left + width) // by]
+            for plane, by in zip(planes_by_pillow(file), (1, 2), strict=True)
+        ]
+        check_nv12(picture, planes, *into, DECODERS)
 
 
 def film(count: int, width: int, height: int) -> list[bytes]:

@@ -2,7 +2,8 @@
 
     dvpp.py MODEL.om OUT_FOLDER BATCH resize|paste PICTURE.jpg ...
 
-Resizing fills the model's picture; pasting keeps the shape, and leaves what is beside it grey.
+Resizing fills the model's picture; pasting takes what is within a margin, keeps its shape, and
+leaves grey what is beside it.
 Writes the scores of every picture, and the NV12 pictures that went into the model.
 """
 
@@ -97,17 +98,17 @@ class Dvpp:
         return resized
 
     def paste(self, picture, width, height):
-        """In the top left corner, as large as goes."""
+        """What is left without a margin of an eighth, in the top left corner, as large as goes."""
         pasted = Picture(width, height, 16, 2)
         check_ret("memset", acl.rt.memset(pasted.address, pasted.size, GREY, pasted.size))
-        ratio = min(width / picture.width, height / picture.height)
         # Areas start at even numbers and end at odd ones.
-        right = int(picture.width * ratio) // 2 * 2 - 1
-        bottom = int(picture.height * ratio) // 2 * 2 - 1
-        crop = acl.media.dvpp_create_roi_config(
-            0, picture.width // 2 * 2 - 1, 0, picture.height // 2 * 2 - 1
-        )
-        area = acl.media.dvpp_create_roi_config(0, right, 0, bottom)
+        left, top = picture.width // 16 * 2, picture.height // 16 * 2
+        inner_width, inner_height = picture.width - 2 * left, picture.height - 2 * top
+        right, bottom = left + inner_width // 2 * 2 - 1, top + inner_height // 2 * 2 - 1
+        crop = acl.media.dvpp_create_roi_config(left, right, top, bottom)
+        ratio = min(width / inner_width, height / inner_height)
+        out_width, out_height = (int(side * ratio) // 2 * 2 for side in (inner_width, inner_height))
+        area = acl.media.dvpp_create_roi_config(0, out_width - 1, 0, out_height - 1)
         ret = acl.media.dvpp_vpc_crop_and_paste_async(
             self.channel, picture.desc, pasted.desc, crop, area, self.stream
         )
@@ -115,7 +116,7 @@ class Dvpp:
         check_ret("synchronize_stream", acl.rt.synchronize_stream(self.stream))
         acl.media.dvpp_destroy_roi_config(crop)
         acl.media.dvpp_destroy_roi_config(area)
-        print("pasted", right + 1, "x", bottom + 1)
+        print("cropped to", (left, right, top, bottom), "and pasted into", (out_width, out_height))
         return pasted
 
     def __del__(self):

@@ -95,15 +95,16 @@ class Slot:
 def answer(model, slot, pictures):
     """Class scores of up to as many pictures as the largest batch."""
     batch = next(size for size in model.batches if size >= len(pictures))
-    address, size = slot.address(slot.inputs, 0)
-    data = np.ascontiguousarray(pictures)
-    pointer = acl.util.numpy_to_ptr(data)
-    ret = acl.rt.memcpy(address, size, pointer, data.nbytes, ACL_MEMCPY_HOST_TO_DEVICE)
-    check("memcpy", ret)
     check(
         "set_dynamic_batch_size",
         acl.mdl.set_dynamic_batch_size(model.id, slot.inputs, model.shape_index, batch),
     )
+    # The pictures are read from the disk here, while other threads set what they need.
+    address, size = slot.address(slot.inputs, 0)
+    data = np.array(pictures)
+    pointer = acl.util.numpy_to_ptr(data)
+    ret = acl.rt.memcpy(address, size, pointer, data.nbytes, ACL_MEMCPY_HOST_TO_DEVICE)
+    check("memcpy", ret)
     check("execute", acl.mdl.execute(model.id, slot.inputs, slot.outputs))
     scores = np.empty((len(pictures), model.classes), np.float32)
     address, _ = slot.address(slot.outputs, 0)
@@ -121,7 +122,7 @@ def serve(model, context, requests, folder, problems):
             path = requests.get()
             if path is None:
                 break
-            pictures = np.load(path)
+            pictures = np.load(path, mmap_mode="r")
             most = model.batches[-1]
             parts = [
                 answer(model, slot, pictures[start : start + most])

@@ -3,7 +3,8 @@
     streams.py MODEL.om PICTURES.npy OUT_FOLDER BATCHES STREAMS
 
 BATCHES, such as 1,2,4, are the batch sizes of the jobs, in turns. Each context has a device, a
-model, streams to copy and to run, and a thread in which callbacks write what came out.
+model, streams to copy and to run, and a thread for callbacks: pictures are prepared there when the
+stream that copies them is ready, and results are written there.
 """
 
 import os
@@ -58,8 +59,12 @@ class Worker:
         self.lock = threading.Lock()
         self.leaving = False
         self.thread = got(acl.util.start_thread(self._reports, [self.context, TIMEOUT_MS]), "start")
-        for stream in self.running:
+        for stream in self.copying + self.running:
             must(acl.rt.subscribe_report(self.thread, stream), "subscribe_report")
+        self.go = threading.Event()
+        for stream in self.copying:
+            ret = acl.rt.launch_callback(self._hold_up, [self.go], CALLBACK_BLOCK, stream)
+            must(ret, "launch_callback")
 
     def _reports(self, args):
         context, timeout = args
@@ -67,8 +72,18 @@ class Worker:
         while not self.leaving:
             acl.rt.process_report(timeout)
 
+    def _hold_up(self, args):
+        """The first thing on streams that copy: nothing starts before everything is submitted."""
+        args[0].wait()
+
+    def _prepare(self, args):
+        """The callback of a stream that copies, which waits for it."""
+        job, pictures = args
+        view = acl.util.ptr_to_numpy(job.host_in, pictures.shape, 11)
+        view[...] = pictures
+
     def _take(self, args):
-        """The callback: in the thread for reports, when the stream has come so far."""
+        """The callback of a stream that runs, when it has come so far."""
         job, label = args
         shape = (job.batch, self.classes)
         array = acl.util.ptr_to_numpy(job.host_out, shape, 11)
@@ -78,10 +93,12 @@ class Worker:
 
     def submit(self, number, pictures):
         must(acl.rt.set_context(self.context), "set_context")
-        place = number % len(self.running)
+        place = len(self.jobs) % len(self.running)
         copying, running = self.copying[place], self.running[place]
         job = self._job(number, pictures, running)
         size = pictures.nbytes
+        ret = acl.rt.launch_callback(self._prepare, [job, pictures], CALLBACK_BLOCK, copying)
+        must(ret, "launch_callback")
         must(acl.rt.memcpy_async(job.device_in[0], size, job.host_in, size, H2D, copying), "copy")
         arrived = got(acl.rt.create_event(), "create_event")
         must(acl.rt.record_event(arrived, copying), "record_event")
@@ -104,8 +121,6 @@ class Worker:
         outputs, device_out = self._dataset(sizes)
         host_in = got(acl.rt.malloc_host(pictures.nbytes), "malloc_host")
         host_out = got(acl.rt.malloc_host(sizes[0]), "malloc_host")
-        view = acl.util.ptr_to_numpy(host_in, pictures.shape, 11)
-        view[...] = pictures
         return Job(
             number, len(pictures), inputs, outputs, device_in, device_out, host_in, host_out, stream
         )
@@ -122,9 +137,11 @@ class Worker:
 
     def finish(self):
         must(acl.rt.set_context(self.context), "set_context")
+        assert all(acl.rt.query_event(arrived) == (1, 0) for _, arrived in self.jobs)
+        self.go.set()
         for stream in self.running:
             must(acl.rt.synchronize_stream(stream), "synchronize_stream")
-        for stream in self.running:
+        for stream in self.copying + self.running:
             must(acl.rt.unsubscribe_report(self.thread, stream), "unsubscribe_report")
         self.leaving = True
         must(acl.util.stop_thread(self.thread), "stop_thread")
