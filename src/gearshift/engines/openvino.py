@@ -13,7 +13,7 @@ import io
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -29,7 +29,7 @@ from gearshift.engines.base import (
     Network,
     engine_errors,
 )
-from gearshift.engines.ir import move_constants, shift_constants
+from gearshift.engines.ir import adds_attention, move_constants, shift_constants
 from gearshift.engines.memory import keep_mappings, mappings_like
 from gearshift.errors import EngineError, InputError
 from gearshift.options import Precision
@@ -89,8 +89,14 @@ class _LoadedIR(LoadedNetwork):
         compiled = self._compile(shapes, config)
         return _CompiledIR(compiled, self._network, stamp if can_blob else None)
 
+    @cached_property
+    def _safely(self) -> dict[str, object]:
+        """Fusing of loops is left out where it would end the process."""
+        return {"SNIPPETS_MODE": "DISABLE"} if adds_attention(self._network.topology) else {}
+
     def _config(self, lanes: int) -> dict[str, object]:
         return {
+            **self._safely,
             # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
             # activations that meet int8 weights.
             "INFERENCE_PRECISION_HINT": self._options.precision,
