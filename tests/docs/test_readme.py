@@ -51,8 +51,10 @@ def test_every_block_in_order(folder: Path) -> None:
             ran.append(run([sys.executable, "-c", text], folder))
         elif language == "bash" and not text.startswith("make"):
             ran += [run(line, folder) for line in text.splitlines()]
-    assert len(ran) == 12
-    compiled, by_atc, python, *others, tuned, budget, cache, sessions, inspected, as_json = ran
+    assert len(ran) == 13
+    compiled, by_atc, python, *others, tuned, budget, cache, sessions, card, inspected, as_json = (
+        ran
+    )
     wide, shown, images = others
     assert "rows are independent (proved)" in compiled
     assert "ATC run success" in by_atc
@@ -69,6 +71,8 @@ def test_every_block_in_order(folder: Path) -> None:
     assert str(folder / "cache") in cache
     assert "measured=True" in sessions
     assert "same bits: True" in sessions
+    assert "({'batchCount': 4, 'batch': [1, 2, 4, 8]}, 0)\n(1, 0)\n" in card
+    assert "'dims': [8, 40, 18710]" in card
     assert "engine     openvino" in inspected
     assert "costs      measured" in inspected
     assert '"verdict": "proved"' in as_json
