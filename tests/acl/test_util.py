@@ -41,6 +41,8 @@ def test_arrays_on_memory(number: int) -> None:
     assert util.ptr_to_numpy(address, (25,), number) is None
     assert util.ptr_to_numpy(address + dtype.itemsize, (24,), number) is None
     assert util.ptr_to_numpy(address, (0, 7), number).shape == (0, 7)
+    for shape in ((0, 1 << 62, 1 << 62), (0, 1 << 70), (1,) * 100):  # numpy has no such array
+        assert util.ptr_to_numpy(address, shape, number) is None
     assert util.ptr_to_numpy(address, (), number).item() == view[0, 0, 0]
     assert memory.free(address) == 0
 

@@ -9,6 +9,7 @@ From the bottom up:
     reach       copies from and to addresses that are not ours, without a crash
     blocks      the memory that was allocated, and every access to any memory
     contexts    devices, contexts, and which of them a thread works in
+    leaving     the end of the process while threads are at work, and forks
     streams     a worker per stream, and events on it
 
     runtime, memory, events, reports, util, buffers, descs, system    the public functions

@@ -59,7 +59,7 @@ def launch_callback(
     """
     if block not in (reports.NO_BLOCK, reports.BLOCK):
         raise Refusal(Code.INVALID_PARAM, f"block is {block}; it is 0 or 1")
-    reports.launch(reports.Report(function, argument), bool(block), stream_at(stream))
+    reports.launch(function, argument, bool(block), stream_at(stream))
     return 0
 
 

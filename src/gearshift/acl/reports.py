@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,24 +18,42 @@ _SUBSCRIBE_SECONDS: Final = 0.1
 
 
 class Report:
-    """One call of a callback."""
+    """One call of a callback.
 
-    def __init__(self, function: Callable[[Any], object], argument: Any) -> None:
+    Args:
+        function: the callback.
+        argument: what it is called with.
+        waiting: the stream that goes on only when it has run; None if it does not wait.
+    """
+
+    def __init__(
+        self, function: Callable[[Any], object], argument: Any, waiting: Stream | None
+    ) -> None:
         self._function = function
         self._argument = argument
+        self._waiting = waiting
         self.over = threading.Event()
 
     def run(self) -> None:
         """Calls it, in this thread; what it raises is this thread's."""
+        if self._waiting is not None:
+            self._waiting.held_by = threading.get_ident()  # it would wait for itself for ever
         try:
             self._function(self._argument)
         finally:
+            if self._waiting is not None:
+                self._waiting.held_by = 0
             self.over.set()
 
 
 _changed: Final = threading.Condition()
 _thread_of: Final[dict[Stream, int]] = {}
 _waiting: Final[dict[int, deque[tuple[Stream, Report]]]] = {}
+
+if hasattr(os, "register_at_fork"):  # or the forked process could find it taken for ever
+    os.register_at_fork(
+        before=_changed.acquire, after_in_parent=_changed.release, after_in_child=_changed.release
+    )
 
 
 def subscribe(thread: int, stream: Stream) -> None:
@@ -78,8 +97,9 @@ def _drop(stream: Stream) -> None:
     _changed.notify_all()
 
 
-def launch(report: Report, block: bool, stream: Stream) -> None:
-    """Puts a report into a stream."""
+def launch(function: Callable[[Any], object], argument: Any, block: bool, stream: Stream) -> None:
+    """Puts a call of a callback into a stream, which waits for it or not."""
+    report = Report(function, argument, stream if block else None)
 
     def come_by() -> None:
         with _changed:
@@ -95,7 +115,7 @@ def launch(report: Report, block: bool, stream: Stream) -> None:
         raise Refusal(
             Code.RT_STREAM_NO_CALLBACK, "no thread has subscribed to this stream's reports"
         )
-    stream.submit(come_by)
+    stream.submit(come_by, only_waits=True)
 
 
 def next_report(thread: int, seconds: float | None) -> Report:

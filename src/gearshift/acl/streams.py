@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
+import os
 import threading
 import time
 import weakref
@@ -13,6 +15,7 @@ from typing import Final
 
 from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
+from gearshift.acl.leaving import WORK
 from gearshift.errors import GearshiftError
 
 Task = Callable[[], None]
@@ -31,11 +34,15 @@ class Stream:
 
     Args:
         owner: the context that it belongs to.
+
+    Attributes:
+        held_by: the thread that runs a callback which the stream waits for; 0 if none does.
     """
 
     def __init__(self, owner: object) -> None:
         self.owner = owner
-        self._tasks: deque[Task] = deque()
+        self.held_by = 0
+        self._tasks: deque[tuple[Task, bool]] = deque()
         self._changed = threading.Condition()
         self._given = 0
         self._done = 0
@@ -45,27 +52,27 @@ class Stream:
         with _streams_lock:
             _streams.add(self)
 
-    def submit(self, task: Task) -> None:
-        """Puts a task behind all others."""
+    def submit(self, task: Task, *, only_waits: bool = False) -> None:
+        """Puts a task behind all others; the end of the process waits for none that only waits."""
         with self._changed:
+            WORK.check()
             if self._ended:
                 raise Refusal(Code.RT_PARAM_INVALID, "the stream was destroyed")
-            self._tasks.append(task)
+            if self._worker is None:
+                self._worker = start_thread(self._work, "gearshift-acl-stream")
+            self._tasks.append((task, only_waits))
             self._given += 1
             self._changed.notify_all()
-            # Threads do not come along into a forked process.
-            if self._worker is None or not self._worker.is_alive():
-                self._worker = threading.Thread(
-                    target=self._work, name="gearshift-acl-stream", daemon=True
-                )
-                self._worker.start()
 
     def synchronize(self, seconds: float | None = None) -> None:
         """Waits for what was given so far; refused with what the first failed task was."""
         with self._changed:
             target = self._given
-            if threading.current_thread() is self._worker:
-                raise Refusal(Code.RT_PARAM_INVALID, "a task cannot wait for its own stream")
+            if threading.current_thread() is self._worker or threading.get_ident() == self.held_by:
+                raise Refusal(
+                    Code.RT_PARAM_INVALID,
+                    "the stream waits for this thread to go on: it would wait for itself",
+                )
             if not self._changed.wait_for(lambda: self._done >= target, seconds):
                 raise Refusal(
                     Code.RT_WAIT_TIMEOUT, f"{self._given - self._done} tasks are still to be done"
@@ -85,14 +92,20 @@ class Stream:
             self._ended = True
             self._changed.notify_all()
 
-    def abandon(self) -> threading.Thread | None:
-        """Drops the tasks that wait; gives the worker, which may be at its last."""
+    def abandon(self) -> None:
+        """Drops the tasks that wait; the worker may be at its last."""
         with self._changed:
             self._ended = True
             self._done += len(self._tasks)
             self._tasks.clear()
             self._changed.notify_all()
-            return self._worker
+
+    def begin_anew(self) -> None:
+        """In a forked process: the worker did not come along, and its tasks are the parent's."""
+        self._changed = threading.Condition()
+        self._tasks.clear()
+        self._done = self._given
+        self._worker, self.held_by = None, 0
 
     def _work(self) -> None:
         while True:
@@ -100,8 +113,8 @@ class Stream:
                 self._changed.wait_for(lambda: self._tasks or self._ended)
                 if not self._tasks:
                     return
-                task = self._tasks.popleft()
-            error = _outcome(task)
+                task, only_waits = self._tasks.popleft()
+            error = _outcome(task, only_waits)
             del task  # what it holds must not wait here for the next one
             with self._changed:
                 self._done += 1
@@ -109,9 +122,10 @@ class Stream:
                 self._changed.notify_all()
 
 
-def _outcome(task: Task) -> Refusal | None:
+def _outcome(task: Task, only_waits: bool) -> Refusal | None:
     try:
-        task()
+        with contextlib.nullcontext() if only_waits else WORK:
+            task()
     except GearshiftError as error:
         _log.error("a task of a stream failed: %s", error.message)
         return Refusal(error.acl_code, error.message)
@@ -180,7 +194,7 @@ class Event:
         """Lets a stream wait for the latest recording."""
         mark = self.mark
         if mark is not None:
-            stream.submit(mark.wait)
+            stream.submit(mark.wait, only_waits=True)
 
     def reset(self, stream: Stream) -> None:
         """As if what is recorded now never was, once the stream comes by."""
@@ -204,12 +218,38 @@ class Event:
                 self._mark = None
 
 
+def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
+    """A thread that does not keep the process alive; refused if the system has none left."""
+    WORK.check()  # at the end of the interpreter a thread would never say that it started
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise Refusal(Code.RT_INTERNAL_ERROR, f"the system starts no more threads: {error}") from (
+            error
+        )
+    return thread
+
+
 @atexit.register
 def _leave() -> None:
-    """Lets what is running end, so that no worker is inside an engine while it is torn down."""
-    deadline = time.monotonic() + _EXIT_SECONDS
+    """Lets what is inside an engine come out of it before that is torn down."""
     with _streams_lock:
         streams = tuple(_streams)
-    for worker in [stream.abandon() for stream in streams]:
-        if worker is not None and worker is not threading.current_thread():
-            worker.join(max(deadline - time.monotonic(), 0.0))
+    for stream in streams:
+        stream.abandon()
+    WORK.end(_EXIT_SECONDS)
+
+
+def _begin_anew() -> None:
+    _streams_lock.release()
+    for stream in tuple(_streams):
+        stream.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_streams_lock.acquire,
+        after_in_parent=_streams_lock.release,
+        after_in_child=_begin_anew,
+    )

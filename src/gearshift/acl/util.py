@@ -6,12 +6,15 @@ import ctypes
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
+from math import prod
 from operator import index
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from gearshift.acl import streams
 from gearshift.acl.blocks import BLOCKS
 from gearshift.acl.call import (
     ADDRESS,
@@ -106,17 +109,18 @@ def ptr_to_numpy(ptr: int, shape: tuple[int, ...], numpy_type: int) -> npt.NDArr
         numpy_type: numpy's number of its type, such as 1 (int8) or 11 (float32).
 
     Returns:
-        the array; None if that memory cannot be used.
+        the array; None if that memory cannot be used, or no array has such a shape.
     """
     dtype = _dtype(numpy_type)
-    size = dtype.itemsize
-    for dim in shape:
-        size *= dim
+    size = dtype.itemsize * prod(shape)
     BLOCKS.check_there(ptr, size)
-    if not size:
-        return np.empty(shape, dtype)
-    memory = (ctypes.c_char * size).from_address(ptr)
-    return np.frombuffer(memoryview(memory), dtype).reshape(shape)
+    try:
+        if not size:
+            return np.empty(shape, dtype)
+        memory = (ctypes.c_char * size).from_address(ptr)
+        return np.frombuffer(memoryview(memory), dtype).reshape(shape)
+    except ValueError as error:
+        raise Refusal(Code.INVALID_PARAM, f"no array has the shape {shape}: {error}") from error
 
 
 @public("acl.util.numpy_to_ptr", ARRAY)
@@ -162,12 +166,9 @@ def start_thread(function: Callable[[list[Any]], object], arguments: list[Any]) 
         arguments: a list.
 
     Returns:
-        (thread, 0).
+        (thread, 0); 507000 if the system starts no more.
     """
-    thread = threading.Thread(
-        target=function, args=(arguments,), name="gearshift-acl-thread", daemon=True
-    )
-    thread.start()
+    thread = streams.start_thread(partial(function, arguments), "gearshift-acl-thread")
     _threads[thread.ident or 0] = thread
     return thread.ident or 0, 0
 

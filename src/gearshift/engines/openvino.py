@@ -8,12 +8,14 @@ the artifact's file once more.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
+import os
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -261,7 +263,12 @@ def _copied(feed: Array, target: Array | None) -> Array:
 
 @cache
 def _core() -> ov.Core:
-    return ov.Core()
+    core = ov.Core()
+    if hasattr(os, "register_at_fork"):
+        # A forked process would wait on its way out for threads that did not come along.
+        forever = partial(ctypes.pythonapi.Py_IncRef, ctypes.py_object(core))
+        os.register_at_fork(after_in_child=forever)
+    return core
 
 
 def _read(network: Network) -> ov.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import threading
@@ -13,6 +14,7 @@ from typing import Final
 from gearshift.acl import contexts
 from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
+from gearshift.acl.leaving import WORK
 from gearshift.acl.mdl.described import Description, Tensor, describe
 from gearshift.acl.runtime import is_running
 from gearshift.artifact.reader import Artifact
@@ -104,6 +106,7 @@ class Model:
         self.session = Session(artifact, SessionOptions(tune=None if asked else 0))
         self.current = Current()
         self.views: dict[object, Views] = {}
+        self._process = os.getpid()
         self._layouts: dict[Gear | None, Layout] = {}
 
     def layout(self, gear: Gear | None) -> Layout:
@@ -133,7 +136,8 @@ class Model:
 
     def close(self) -> None:
         """Gives everything back, once the runs under way have ended."""
-        self.session.close()
+        if self._process == os.getpid():  # in a forked process those of the parent never end
+            self.session.close()
 
 
 def _parts(tensors: dict[int, Tensor], number: int) -> tuple[Part, ...]:
@@ -163,7 +167,8 @@ class Models:
             if not is_running():
                 raise Refusal(Code.GE_NOT_INITIALIZED, "acl.init has to be called first")
             contexts.current()
-            model = Model(next(self._numbers), artifact)
+            with WORK:
+                model = Model(next(self._numbers), artifact)
         except BaseException:
             artifact.close()
             raise
@@ -177,6 +182,10 @@ class Models:
             return self._loaded[number]
         except KeyError:
             raise self._refusal(number) from None
+
+    def everything(self) -> tuple[Model, ...]:
+        """Every model that is loaded."""
+        return tuple(self._loaded.values())
 
     def unload(self, number: int) -> None:
         """Gives a model back, once the runs under way have ended."""
@@ -194,3 +203,13 @@ class Models:
 
 
 MODELS: Final = Models()
+
+
+def _keep_inherited() -> None:
+    """In a forked process an engine's end would wait for threads that did not come along."""
+    for model in MODELS.everything():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(model))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_inherited)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gearshift.acl import contexts
 from gearshift.acl.call import ADDRESS, UINT, public
+from gearshift.acl.leaving import WORK
 from gearshift.acl.mdl.executions import execution
 from gearshift.acl.mdl.models import MODELS
 from gearshift.acl.runtime import stream_at
@@ -27,7 +28,8 @@ def execute(model: int, inputs: int, outputs: int) -> int:
         within ranges were not said, 107000 for memory that was freed, 107002 without a context.
     """
     contexts.current()
-    execution(MODELS.get(model), inputs, outputs).run()
+    with WORK:
+        execution(MODELS.get(model), inputs, outputs).run()
     return 0
 
 

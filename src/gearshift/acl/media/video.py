@@ -131,5 +131,5 @@ class VideoChannel:
         """Has the callback run in the thread for reports."""
         callback = self.callback
         assert callback is not None
-        report = reports.Report(lambda _: callback(source, target, data), None)
-        reports.launch(report, True, self.streams.reports)
+        streams = self.streams
+        reports.launch(lambda _: callback(source, target, data), None, True, streams.reports)

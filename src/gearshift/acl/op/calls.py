@@ -15,6 +15,7 @@ from gearshift.acl.buffers import BUFFERS, DataBuffer
 from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
 from gearshift.acl.descs import UNDEFINED, TensorDesc
+from gearshift.acl.leaving import WORK
 from gearshift.acl.op.attrs import Attribute
 from gearshift.acl.op.jobs import Job, Operator, Prepared, Tensor, operator_named, values_of
 from gearshift.acl.streams import Stream
@@ -45,7 +46,8 @@ class PreparedJobs:
             if job in self._kept:
                 self._kept.move_to_end(job)
                 return self._kept[job]
-        made = operator.prepare(job)
+        with WORK:
+            made = operator.prepare(job)
         with self._lock:
             self._kept[job] = made
             self._drop()
