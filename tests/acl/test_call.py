@@ -45,6 +45,8 @@ NAMES = [name for name, _ in EVERY]
         (util.start_thread, (print, ())),
         (descs.create_tensor_desc, (0, (1, 2), 0)),
         (descs.create_tensor_desc, (0, [1.5], 0)),
+        (descs.create_tensor_desc, (0, [0, 1 << 63], 0)),
+        (descs.set_tensor_shape_range, (0, [[1, 1 << 63]])),
         (descs.set_tensor_shape_range, (1, [[1]])),
         (system.float_to_float16, ("one",)),
     ],

@@ -171,6 +171,8 @@ def test_start_and_end(tmp_path: Path) -> None:
     assert runtime.init(str(config)) == Code.INVALID_FILE
     config.write_text('{"dump": }')
     assert runtime.init(str(config)) == Code.PARSE_FILE
+    config.write_text("[" * 100_000)
+    assert runtime.init(str(config)) == Code.PARSE_FILE
     assert not runtime.is_running()
     config.write_text('{"dump": {}}')
     assert runtime.init(str(config)) == 0

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
-from operator import index as whole
 from typing import Any, Final
 
 from gearshift.acl.blocks import BLOCKS
-from gearshift.acl.call import ADDRESS, INT, SIZE, TEXT, Kind, Refusal, beside, fallback, public
+from gearshift.acl.call import (
+    ADDRESS,
+    INT,
+    LONG,
+    SIZE,
+    TEXT,
+    Kind,
+    Refusal,
+    beside,
+    fallback,
+    public,
+)  # fmt: skip
 from gearshift.acl.codes import Code
 from gearshift.acl.dtypes import ITEM_SIZES
 from gearshift.acl.handles import Handles
@@ -51,13 +61,13 @@ class TensorDesc:
 def _dims(value: Any) -> list[int]:
     if not isinstance(value, list):
         raise TypeError("a list of whole numbers is wanted")
-    return [whole(dim) for dim in value]
+    return [LONG.read(dim) for dim in value]
 
 
 def _ranges(value: Any) -> list[list[int]]:
     if not isinstance(value, list):
         raise TypeError("a list of pairs is wanted")
-    pairs = [[whole(end) for end in pair] for pair in value]
+    pairs = [[LONG.read(end) for end in pair] for pair in value]
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError("a range is a smallest and a largest value")
     return pairs

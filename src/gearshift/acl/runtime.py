@@ -66,7 +66,7 @@ def _check_config(path: str) -> None:
         json.loads(Path(path).read_bytes() or b"{}")
     except OSError as error:
         raise Refusal(Code.INVALID_FILE, f"{path!r} cannot be read: {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter for brackets without end
         raise Refusal(Code.PARSE_FILE, f"{path!r} is not JSON: {error}") from error
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from gearshift.acl.buffers import BUFFERS, DataBuffer
 from gearshift.acl.call import ADDRESS, SIZE, Refusal, beside, fallback, public
 from gearshift.acl.codes import Code
 from gearshift.acl.descs import DESCS, TensorDesc
 from gearshift.acl.handles import Handles
+from gearshift.acl.mdl.models import Model
 from gearshift.gears.gear import Gear
 
 
@@ -20,14 +22,14 @@ class Dataset:
     Attributes:
         buffers: handles of data buffers, which the dataset does not own.
         descs: handles of tensor descriptions, by position. They are copies, which it owns.
-        gears: what was set with it, by number of the model. A run goes by this first, so that
+        gears: what was set with it, by model. A run goes by this first, so that
             threads with datasets of their own do not disturb each other.
         is_destroyed: whether runs that are under way have nothing to describe any more.
     """
 
     buffers: list[int] = field(default_factory=list)
     descs: dict[int, int] = field(default_factory=dict)
-    gears: dict[int, Gear] = field(default_factory=dict)
+    gears: WeakKeyDictionary[Model, Gear] = field(default_factory=WeakKeyDictionary)
     is_destroyed: bool = False
 
     def buffer(self, index: int) -> DataBuffer:

@@ -157,7 +157,7 @@ def execution(model: Model, inputs: int, outputs: int) -> Execution:
     description = model.description
     given = _memories(source, len(description.inputs), "inputs")
     taken = _memories(target, len(description.outputs), "outputs")
-    gear = source.gears.get(model.number, model.current.gear)
+    gear = source.gears.get(model, model.current.gear)
     if gear is None and description.gear_input is not None:
         raise Refusal(
             Code.GE_DYNAMIC_BATCH_SIZE_INVALID,

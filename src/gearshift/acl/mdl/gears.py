@@ -42,7 +42,7 @@ def _set(model: Model, dataset: int, index: int, mode: Mode, values: Sequence[in
     width = _WIDE if size >= _WIDE * len(gear.values) else _NARROW
     written = b"".join(value.to_bytes(width, "little") for value in gear.values)
     BLOCKS.write(address, written)
-    DATASETS.get(dataset).gears[model.number] = gear
+    DATASETS.get(dataset).gears[model] = gear
     model.current.gear = gear
 
 
