@@ -342,6 +342,18 @@ def test_dims_that_are_found(three: list[Tensor]) -> None:
     shape.free()
 
 
+def test_open_outputs_without_room_are_refused_before_they_are_calculated() -> None:
+    one, times = Tensor(np.ones(1, np.float32)), Tensor(np.array([1 << 45]))
+    target, out = Tensor(np.zeros(4, np.float32)), open_desc(0, -1)
+    given = ([one.desc, times.desc], [one.buffer, times.buffer], [out], [target.buffer], 0, 0)
+    assert op_run.execute_v2("Tile", *given) == 0
+    assert runtime.synchronize_stream(0) == Code.OP_OUTPUT_NOT_MATCH  # no host has the memory
+    assert "140737488355328 bytes" in (get_recent_err_msg() or "")
+    descs.destroy_tensor_desc(out)
+    for each in (one, times, target):
+        each.free()
+
+
 def test_dims_that_are_open_until_it_has_run(three: list[Tensor]) -> None:
     one, two, target = three
     out = open_desc(0, -1, -1)

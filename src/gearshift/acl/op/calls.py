@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -15,11 +16,12 @@ from gearshift.acl.buffers import BUFFERS, DataBuffer
 from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
 from gearshift.acl.descs import UNDEFINED, TensorDesc
+from gearshift.acl.dtypes import ITEM_SIZES
 from gearshift.acl.leaving import WORK
 from gearshift.acl.op.attrs import Attribute
 from gearshift.acl.op.jobs import Job, Operator, Prepared, Tensor, operator_named, values_of
 from gearshift.acl.streams import Stream
-from gearshift.tensors import Array
+from gearshift.tensors import Array, Shape
 
 MOST_KEPT: Final = 256
 """Prepared operators that are kept unless a program says how many."""
@@ -202,6 +204,7 @@ class Outputs:
 
     def __init__(self, call: Call, handles: Sequence[int]) -> None:
         _check_count("outputs", handles, call.outputs)
+        self._tensors = call.outputs
         self._buffers = [_copy(BUFFERS.get(handle)) for handle in handles]
         for place, tensor in enumerate(call.outputs):
             if tensor.is_known:
@@ -216,6 +219,11 @@ class Outputs:
             )
         if nbytes:
             BLOCKS.check_there(buffer.address, nbytes)
+
+    def check(self, shapes: Sequence[Shape]) -> None:
+        """Refuses outputs of these shapes if there is no room for them."""
+        for place, (tensor, shape) in enumerate(zip(self._tensors, shapes, strict=True)):
+            self._check(place, prod(shape) * ITEM_SIZES[tensor.number])
 
     def write(self, place: int, array: Array) -> None:
         """Puts an output where it belongs."""
@@ -258,6 +266,7 @@ def submit(
     def run() -> None:
         feeds = {place: sources.read(place) for place, role in enumerate(call.roles) if role}
         prepared = call.prepare(feeds.__getitem__)
+        targets.check(prepared.shapes)  # before as much is calculated
         data = [feeds[place] for place in feeds if not call.roles[place].startswith("=")]
         for place, made in enumerate(prepared.run(data)):
             targets.write(place, made)
