@@ -137,6 +137,13 @@ def test_shapes_outside(ranged: Path, dims: list[int]) -> None:
         assert datasets.destroy_dataset(huge) == 0
 
 
+def test_a_shape_that_was_said_with_another_type(ranged: Path) -> None:
+    with Loaded.of(ranged) as model, Memory([BIG]) as given, Memory([BIG, BIG]) as taken:
+        for dtype, code in ((1, 145022), (9, 145022), (-1, 0), (0, 0)):
+            assert say(given.dataset, 0, [1, 3, 8, 8], dtype) == 0
+            assert mdl_run.execute(model.number, given.dataset, taken.dataset) == code
+
+
 def test_too_little_memory(ranged: Path) -> None:
     with Loaded.of(ranged) as model, Memory([3 * 64 * 4]) as given, Memory([127, 8]) as taken:
         assert say(given.dataset, 0, [1, 3, 8, 9]) == 0

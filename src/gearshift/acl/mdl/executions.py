@@ -14,7 +14,7 @@ from gearshift.acl.blocks import BLOCKS
 from gearshift.acl.buffers import DataBuffer
 from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
-from gearshift.acl.descs import DESCS, TensorDesc
+from gearshift.acl.descs import DESCS, UNDEFINED, TensorDesc
 from gearshift.acl.mdl.datasets import DATASETS, Dataset
 from gearshift.acl.mdl.described import Tensor
 from gearshift.acl.mdl.models import Layout, Model, Part, Views
@@ -202,7 +202,14 @@ def _shape(tensor: Tensor, ranges: Sequence[Range], handle: int | None) -> Shape
                 "acl.mdl.set_dataset_tensor_desc before the model is executed",
             )
         return tensor.dims
-    shape = tuple(DESCS.get(handle).dims)
+    desc = DESCS.get(handle)
+    if desc.dtype not in (UNDEFINED, tensor.dtype.acl):  # its bytes would be read as others
+        raise Refusal(
+            Code.GE_DATATYPE_INVALID,
+            f"input {tensor.name!r} was said to be of type {desc.dtype}; it is "
+            f"{tensor.dtype.acl} ({tensor.dtype.name})",
+        )
+    shape = tuple(desc.dims)
     within = len(shape) == len(ranges) and all(
         max(least, 0) <= dim and most in (-1, max(dim, most))
         for dim, (least, most) in zip(shape, ranges, strict=True)

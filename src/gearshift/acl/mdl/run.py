@@ -25,7 +25,8 @@ def execute(model: int, inputs: int, outputs: int) -> int:
     Returns:
         0; 145003 if no such model is loaded, 100000 if one is no dataset, 145000 for another number
         of buffers, or one that is too small, 145013 if no gear was set, 145021 if shapes that vary
-        within ranges were not said, 107000 for memory that was freed, 107002 without a context.
+        within ranges were not said, 145022 if their type is another, 107000 for memory that was
+        freed, 107002 without a context.
     """
     contexts.current()
     with WORK:
