@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -35,17 +36,39 @@ def test_every_step_in_order(tmp_path: Path) -> None:
             (tmp_path / "scores.npy").unlink()
         said += run(language, text, tmp_path)
     assert "ATC run success" in said
-    assert "the same (3, 10)" in said
+    assert "8 passed" in said
+    assert "as recorded (3, 10)" in said
     np.testing.assert_array_equal(np.load(tmp_path / "scores.npy"), before)
+
+
+def commands_of(job: str) -> list[str]:
+    """What its steps run, found by their places: the format is one that this page alone has."""
+    steps = re.findall(r"^ {6}- run: (?:>-\n)?(.*?)(?=^ {6}- |\Z)", job, re.MULTILINE | re.DOTALL)
+    return [" ".join(step.split()) for step in steps]
 
 
 def test_the_job_runs_the_page_s_commands() -> None:
     assert JOB is not None
-    steps = re.findall(
-        r"^ {6}- run: (?:>-\n)?(.*?)(?=^ {6}- |\Z)", JOB[1], re.MULTILINE | re.DOTALL
-    )
-    commands = [" ".join(step.split()) for step in steps]
-    shown = {" ".join(text.split()) for language, text in BLOCKS if language == "bash"}
-    assert commands[0] == 'pip install "gearshift[media]" pytest'
-    assert set(commands[1:3]) <= shown
-    assert commands[3] == "pytest"
+    install, *others = commands_of(JOB[1])
+    assert install == 'pip install "gearshift[media]" pytest'
+    assert len(others) == 3
+    shown = {text.strip() for language, text in BLOCKS if language == "bash"}
+    last_lines = {text.splitlines()[-1] for text in shown}
+    assert set(others) <= last_lines
+
+
+def test_the_job_is_yaml() -> None:
+    assert JOB is not None
+    assert "\t" not in JOB[1]
+    indents = [len(line) - len(line.lstrip()) for line in JOB[1].splitlines()]
+    assert all(indent % 2 == 0 for indent in indents)
+    try:
+        yaml = importlib.import_module("yaml")
+    except ImportError:
+        return
+    job = yaml.safe_load(JOB[1])["jobs"]["test"]
+    runs = [" ".join(step["run"].split()) for step in job["steps"] if "run" in step]
+    assert runs == commands_of(JOB[1])
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    (oldest,) = re.findall(r'requires-python = ">=(.*?)"', project)
+    assert job["strategy"]["matrix"]["python"][0] == oldest
