@@ -26,7 +26,9 @@ def execute(model: int, inputs: int, outputs: int) -> int:
         0; 145003 if no such model is loaded, 100000 if one is no dataset, 145000 for another number
         of buffers, or one that is too small, 145013 if no gear was set, 145021 if shapes that vary
         within ranges were not said, 145022 if their type is another, 107000 for memory that was
-        freed, 107002 without a context.
+        freed, 107002 without a context; for parameters of dynamic AIPP 100017 if they do not fit
+        the model, 145012 if they are for fewer images, 145014 if none were written, 100000 for
+        values that are not allowed; 500002 if the engine failed.
     """
     contexts.current()
     with WORK:
