@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, cast
 
@@ -438,7 +439,7 @@ class Session:
             raise InputError(f"{values!r} is not {self._what_a_gear_is}.")
         return self._gears.of_rows(values[0])
 
-    @property
+    @cached_property
     def _what_a_gear_is(self) -> str:
         count = len(self._gears.gears[0].values) if self._gears.has_gears else 1
         return "a gear, which is " + (f"{count} whole numbers" if count > 1 else "one whole number")

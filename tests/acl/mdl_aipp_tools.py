@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mdl_tools import IMAGES, Loaded, Memory, expected
+import pytest
+from mdl_tools import ENGINES, IMAGES, Loaded, Memory, compiled, expected
 
 from gearshift.acl.codes import Code
 from gearshift.acl.mdl import aipp as mdl_aipp
@@ -34,6 +35,13 @@ def words(folder: Path, mode: str, size: int = MOST) -> dict[str, Any]:
         "image": {"input_shape": "x:2,3,-1,-1", "dynamic_image_size": "8,8;16,12"},
         "fixed": {"input_shape": "x:4,3,8,12"},
     }[mode]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def batch(folder: Path, request: pytest.FixtureRequest) -> Path:
+    """A model of batch gears behind dynamic AIPP, on each engine."""
+    engine = request.param
+    return compiled(IMAGES, folder, f"batch{engine}", engine=engine, **words(folder, "batch"))
 
 
 def handle_of(parameters: AippParameters, rows: int) -> int:

@@ -14,6 +14,7 @@ from mdl_aipp_tools import (
     NV12,
     RGB,
     XRGB,
+    batch,
     check_outputs,
     handle_of,
     images_of,
@@ -23,7 +24,6 @@ from mdl_aipp_tools import (
     words,
 )
 from mdl_tools import (
-    ENGINES,
     IMAGES,
     Loaded,
     Memory,
@@ -43,13 +43,7 @@ from gearshift.aipp.block import DYNAMIC_AIPP_INPUT, pack
 from gearshift.aipp.parameters import AippParameters, AippRow
 from gearshift.aipp.spec import Crop, ImageFormat
 
-__all__ = ["folder", "started"]
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def batch(folder: Path, request: pytest.FixtureRequest) -> Path:
-    engine = request.param
-    return compiled(IMAGES, folder, f"batch{engine}", engine=engine, **words(folder, "batch"))
+__all__ = ["batch", "folder", "started"]
 
 
 def test_descriptions(batch: Path) -> None:

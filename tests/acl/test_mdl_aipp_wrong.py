@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from mdl_aipp_tools import (
     LARGEST,
     NOT_MATCH,
     RGB,
+    batch,
     check_outputs,
     handle_of,
     images_of,
@@ -19,7 +19,6 @@ from mdl_aipp_tools import (
     words,
 )
 from mdl_tools import (
-    ENGINES,
     IMAGES,
     Loaded,
     Memory,
@@ -39,13 +38,7 @@ from gearshift.aipp.parameters import AippParameters, AippRow
 from gearshift.aipp.spec import Crop
 from gearshift.tensors import Array
 
-__all__ = ["folder", "started"]
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def batch(folder: Path, request: pytest.FixtureRequest) -> Path:
-    engine = request.param
-    return compiled(IMAGES, folder, f"batch{engine}", engine=engine, **words(folder, "batch"))
+__all__ = ["batch", "folder", "started"]
 
 
 def test_where_parameters_cannot_go(batch: Path) -> None:

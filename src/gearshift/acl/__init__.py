@@ -22,8 +22,8 @@ From the bottom up:
                 and card declare `acl.op`
     media/      pictures and video: library (who decodes, encodes and resizes), pictures (as arrays:
                 formats, areas, sizes, colour), fields (functions that are all alike, a line for
-                each pair), memory and frames (what a description says, checked), vdec_channel and
-                venc_channel; the others declare `acl.media`
+                each pair), memory, frames and files (what a description says, checked),
+                vdec_channel and venc_channel; the others declare `acl.media`
 
     table       all functions, by module
     package     the modules that programs import

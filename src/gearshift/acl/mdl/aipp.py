@@ -95,6 +95,11 @@ def _check(bounds: _Range, **numbers: float) -> None:
             raise Refusal(Code.INVALID_PARAM, f"{name} is {number}; allowed: {low:g} to {high:g}")
 
 
+def _check_rows(batch: int) -> None:
+    if not 1 <= batch <= MOST_ROWS:
+        raise Refusal(Code.INVALID_PARAM, f"parameters for {batch} rows; from 1 to {MOST_ROWS}")
+
+
 def _check_all(bounds: _Range, name: str, numbers: Sequence[float]) -> None:
     for place, number in enumerate(numbers):
         _check(bounds, **{f"{name}{place}": number})
@@ -110,8 +115,7 @@ def create_aipp(batch: int) -> int:
     Returns:
         their handle; 0 for fewer than 1 or more than 127 rows.
     """
-    if not 1 <= batch <= MOST_ROWS:
-        raise Refusal(Code.INVALID_PARAM, f"parameters for {batch} rows; from 1 to {MOST_ROWS}")
+    _check_rows(batch)
     return PARAMETERS.add(Parameters.of(batch))
 
 
@@ -381,8 +385,7 @@ def get_aipp_data_size(batch: int) -> tuple[int, int]:
     Returns:
         (64 + 96 x rows, 0); 100000 for another number of rows.
     """
-    if not 1 <= batch <= MOST_ROWS:
-        raise Refusal(Code.INVALID_PARAM, f"parameters for {batch} rows; from 1 to {MOST_ROWS}")
+    _check_rows(batch)
     return block_bytes(batch), 0
 
 

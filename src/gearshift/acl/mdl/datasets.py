@@ -22,8 +22,8 @@ class Dataset:
     Attributes:
         buffers: handles of data buffers, which the dataset does not own.
         descs: handles of tensor descriptions, by position. They are copies, which it owns.
-        gears: what was set with it, by model. A run goes by this first, so that
-            threads with datasets of their own do not disturb each other.
+        gears: what was set with it, by model. A run goes by this first, so that threads with
+            datasets of their own do not disturb each other.
         is_destroyed: whether runs that are under way have nothing to describe any more.
     """
 
@@ -34,11 +34,15 @@ class Dataset:
 
     def buffer(self, index: int) -> DataBuffer:
         """The data buffer at a position; refused if there is none, or it was destroyed."""
+        return BUFFERS.get(self.handle(index))
+
+    def handle(self, index: int) -> int:
+        """Handle of the data buffer at a position; refused if there is none."""
         if index >= len(self.buffers):
             raise Refusal(
                 Code.INVALID_PARAM, f"buffer {index} of a dataset that has {len(self.buffers)}"
             )
-        return BUFFERS.get(self.buffers[index])
+        return self.buffers[index]
 
     def describe(self, index: int, desc: TensorDesc) -> None:
         """Says what lies in a buffer, under the handle of what was said before if there is one."""
@@ -126,12 +130,7 @@ def get_dataset_buffer(dataset: int, index: int) -> int:
     Returns:
         handle of the data buffer; 0 if there is none.
     """
-    held = DATASETS.get(dataset)
-    if index >= len(held.buffers):
-        raise Refusal(
-            Code.INVALID_PARAM, f"buffer {index} of a dataset that has {len(held.buffers)}"
-        )
-    return held.buffers[index]
+    return DATASETS.get(dataset).handle(index)
 
 
 @public("acl.mdl.set_dataset_tensor_desc", ADDRESS, ADDRESS, SIZE, failed=beside(0))

@@ -42,9 +42,9 @@ class Execution:
         model: what runs.
         gear: at which gear; None for a model without.
         inputs: memory of every input.
-        outputs: memory of every output, and the dataset it is from.
-        shapes: of the inputs, where the model's dims have ranges.
-        target: where shapes of outputs are told, where those are not known beforehand.
+        outputs: memory of every output.
+        shapes: of the inputs, where the model's dims have ranges; else empty.
+        target: the dataset of outputs, which is told shapes that are not known beforehand.
     """
 
     model: Model

@@ -8,8 +8,8 @@ because it hands out the planes of the file; Pillow encodes, because its quality
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +19,15 @@ from gearshift.acl.codes import Code
 from gearshift.acl.media.channels import submit
 from gearshift.acl.media.configs import JPEGES
 from gearshift.acl.media.descs import PICTURES, PictureDesc
+from gearshift.acl.media.files import (
+    COUNT_STEP,
+    ROW_STEP,
+    check_file,
+    decode_later,
+    decoded_size,
+    file_at,
+    opened,
+)
 from gearshift.acl.media.frames import frame_planes, place
 from gearshift.acl.media.library import RESIZING, STILLS, VIDEO, needed
 from gearshift.acl.media.memory import aligned, bytes_at, picture
@@ -33,10 +42,7 @@ from gearshift.acl.media.pictures import (
 )
 
 SMALLEST: Final = (32, 32)
-MOST_BYTES: Final = 1 << 28
 UNKNOWN_SAMPLING: Final = 1000
-ROW_STEP: Final = 128
-COUNT_STEP: Final = 16
 _OUT: Final = tuple(layout for layout in LAYOUTS.values() if layout is not RGBA)
 _IN: Final = (NV12, NV21)
 _HEADER_BYTES: Final = 640 + 128
@@ -63,24 +69,6 @@ class Header:
     components: int
     sampling: int
     progressive: bool
-
-
-def opened(data: bytes, kind: str) -> Any:
-    """A file as Pillow sees it before it decodes; refused if it is of another kind."""
-    stills = needed(STILLS)
-    try:
-        return stills.open(io.BytesIO(data), formats=(kind,))
-    except (OSError, ValueError, SyntaxError, stills.DecompressionBombError) as error:
-        raise Refusal(
-            Code.INVALID_PARAM, f"{len(data)} bytes that are no {kind} file: {error}"
-        ) from error
-
-
-def file_at(data: int, size: int) -> bytes:
-    """A copy of a file in memory, of the device or of the host."""
-    if not 1 <= size <= MOST_BYTES:
-        raise Refusal(Code.INVALID_PARAM, f"a file of {size} bytes; 1 to {MOST_BYTES} are taken")
-    return BLOCKS.read(data, size)
 
 
 def header_of(data: bytes) -> Header:
@@ -135,15 +123,6 @@ def dvpp_jpeg_get_image_info_v2(data: int, size: int) -> tuple[int, int, int, in
     return header.width, header.height, header.components, header.sampling, 0
 
 
-def decoded_size(number: int, width: int, height: int, allowed: tuple[Layout, ...]) -> int:
-    """Bytes of a decoded picture, in the strides of every chip."""
-    layout = LAYOUTS.get(number)
-    if layout is None or layout not in allowed:
-        names = ", ".join(f"{each.number} ({each.name})" for each in allowed)
-        raise Refusal(Code.FORMAT_NOT_MATCH, f"format {number}; it decodes to {names}")
-    return layout.size(aligned(width, ROW_STEP) * layout.row_factor, aligned(height, COUNT_STEP))
-
-
 @public("acl.media.dvpp_jpeg_predict_dec_size", ADDRESS, UINT, INT, failed=beside(0))
 def dvpp_jpeg_predict_dec_size(data: int, size: int, layout: int) -> tuple[int, int]:
     """Memory that a decoded JPEG takes, with rows of a multiple of 128 and 16 of them.
@@ -182,19 +161,10 @@ def dvpp_jpeg_decode_async(channel: int, data: int, size: int, target: int, stre
     for library in (STILLS, VIDEO, RESIZING):
         needed(library)
     desc = PICTURES.get(target)
-    if not 1 <= size <= MOST_BYTES:
-        raise Refusal(Code.INVALID_PARAM, f"a file of {size} bytes; 1 to {MOST_BYTES} are taken")
-    bytes_at(data, size, "file")
-    wanted = replace(desc)
-    if wanted.width and wanted.height:
-        picture(wanted, _OUT, SMALLEST)
-
-    def work() -> None:
-        decode_into(wanted, bytes_at(data, size, "file").tobytes())
-        desc.width, desc.height = wanted.width, wanted.height
-        desc.width_stride, desc.height_stride = wanted.width_stride, wanted.height_stride
-
-    submit(channel, stream, desc, work)
+    check_file(data, size)
+    if desc.width and desc.height:
+        picture(desc, _OUT, SMALLEST)
+    decode_later(channel, stream, (data, size), desc, decode_into)
     return 0
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from gearshift.acl.call import ADDRESS, INT, UINT, Refusal, beside, public
 from gearshift.acl.codes import Code
-from gearshift.acl.media.channels import submit
 from gearshift.acl.media.descs import PICTURES, PictureDesc
-from gearshift.acl.media.frames import place
-from gearshift.acl.media.jpeg import (
+from gearshift.acl.media.files import (
     COUNT_STEP,
-    MOST_BYTES,
     ROW_STEP,
+    check_file,
+    decode_later,
     decoded_size,
     file_at,
     opened,
 )
+from gearshift.acl.media.frames import place
 from gearshift.acl.media.library import RESIZING, STILLS, needed
-from gearshift.acl.media.memory import bytes_at, layout_of
+from gearshift.acl.media.memory import layout_of
 from gearshift.acl.media.pictures import RGB, RGBA
 
 _OUT: Final = (RGB, RGBA)
@@ -81,17 +80,8 @@ def dvpp_png_decode_async(channel: int, data: int, size: int, target: int, strea
         needed(library)
     desc = PICTURES.get(target)
     layout_of(desc.format, _OUT)
-    if not 1 <= size <= MOST_BYTES:
-        raise Refusal(Code.INVALID_PARAM, f"a file of {size} bytes; 1 to {MOST_BYTES} are taken")
-    bytes_at(data, size, "file")
-    wanted = replace(desc)
-
-    def work() -> None:
-        _decode_into(wanted, bytes_at(data, size, "file").tobytes())
-        desc.width, desc.height = wanted.width, wanted.height
-        desc.width_stride, desc.height_stride = wanted.width_stride, wanted.height_stride
-
-    submit(channel, stream, desc, work)
+    check_file(data, size)
+    decode_later(channel, stream, (data, size), desc, _decode_into)
     return 0
 
 
