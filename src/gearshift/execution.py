@@ -12,6 +12,7 @@ from gearshift.gears.build import Build, Menu
 from gearshift.gears.dispatch import Piece, Plan
 from gearshift.lanes import Lanes
 from gearshift.programs import Programs
+from gearshift.recycling import Recycler
 from gearshift.rows import Results, cut
 from gearshift.stats import StatsKeeper
 from gearshift.tensors import Array, RowLayout, TensorSpec
@@ -35,6 +36,7 @@ class Executor:
     programs: Programs
     lanes: Lanes
     stats: StatsKeeper
+    recycler: Recycler
 
     def run(
         self, plan: Plan, menu: Menu, feeds: Sequence[Array], into: Sequence[Array | None] = ()
@@ -46,7 +48,7 @@ class Executor:
         with self.programs.running():
             # Held until the call ends, whatever is evicted or let go of meanwhile.
             executables = {build: self.programs.get(build) for build in menu.builds_of(plan)}
-            results = Results(self.layouts, self.outputs, plan, into)
+            results = Results(self.layouts, self.outputs, plan, self.recycler, into)
             return self._run(plan, _Call(menu, executables, feeds, results))
 
     def _run(self, plan: Plan, call: _Call) -> list[Array]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gearshift.errors import InputError
 from gearshift.gears.dispatch import Piece, Plan
+from gearshift.recycling import Recycler
 from gearshift.tensors import Array, RowLayout, Shape, TensorSpec, format_shape
 
 
@@ -70,6 +71,7 @@ class Results:
         layouts: how rows lie in each output.
         specs: what each output is.
         plan: the pieces.
+        recycler: makes arrays for outputs.
         into: where outputs are wanted, for each output an array or None; empty for none of them. An
             array that an output does not fit into is left alone.
     """
@@ -79,14 +81,14 @@ class Results:
         layouts: Sequence[RowLayout | None],
         specs: Sequence[TensorSpec],
         plan: Plan,
+        recycler: Recycler,
         into: Sequence[Array | None] = (),
     ) -> None:
         self._layouts = layouts
         self._plan = plan
-        pieces = plan.pieces
-        in_one = len(pieces) == 1 and pieces[0].rows == pieces[0].gear
+        self._recycler = recycler
         self._wholes = [
-            _whole(layout, spec, plan.rows, target, in_one)
+            self._whole(layout, spec, target)
             for layout, spec, target in zip(
                 layouts, specs, into or [None] * len(specs), strict=True
             )
@@ -125,24 +127,25 @@ class Results:
             for part, whole in zip(joined, self._wholes, strict=True)
         ]
 
+    def _whole(
+        self, layout: RowLayout | None, spec: TensorSpec, target: Array | None
+    ) -> Array | None:
+        """Where all rows of an output go; None if its pieces have to be joined."""
+        pieces = self._plan.pieces
+        in_one = len(pieces) == 1 and pieces[0].rows == pieces[0].gear
+        shape = list(spec.shape)
+        if layout is not None:
+            shape[layout.axis] = self._plan.rows * layout.inner
+        by_rows = layout is not None and layout.axis == 0
+        if target is not None and target.shape == tuple(shape) and (by_rows or in_one):
+            return target
+        return self._recycler.empty(tuple(shape), spec.dtype.numpy) if by_rows else None
+
     def _place(self, index: int, start: int, piece: Piece) -> Array | None:
         whole, layout = self._wholes[index], self._layouts[index]
         if whole is None or layout is None or layout.axis:
             return whole
         return whole[start * layout.inner : (start + piece.rows) * layout.inner]
-
-
-def _whole(
-    layout: RowLayout | None, spec: TensorSpec, rows: int, target: Array | None, in_one: bool
-) -> Array | None:
-    """Where all rows of an output go; None if its pieces have to be joined."""
-    shape = list(spec.shape)
-    if layout is not None:
-        shape[layout.axis] = rows * layout.inner
-    by_rows = layout is not None and layout.axis == 0
-    if target is not None and target.shape == tuple(shape) and (by_rows or in_one):
-        return target
-    return np.empty(shape, spec.dtype.numpy) if by_rows else None
 
 
 def join(

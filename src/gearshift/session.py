@@ -31,6 +31,7 @@ from gearshift.memory import MemoryReport, report_memory
 from gearshift.networks import Networks
 from gearshift.opening import gear_set, output_specs
 from gearshift.options import Budget, SessionOptions
+from gearshift.recycling import Recycler
 from gearshift.rows import (
     check_feeds,
     check_targets,
@@ -119,8 +120,9 @@ class Session:
         self._calls = 0  # made and not yet come to their end
         self._worker: ThreadPoolExecutor | None = None
         self._closing = False
+        self._recycler = Recycler(0 if options.memory_budget == "memory" else 1)
         self._tracks = [
-            Track(artifact, self._networks, number, self._options)
+            Track(artifact, self._networks, number, self._options, self._recycler)
             for number in range(len(self._gears.frames))
         ]
         self._networks.settle(self._builds())
@@ -395,6 +397,7 @@ class Session:
         """May come twice, and waits for what is being built."""
         for track in self._tracks:
             track.close()
+        self._recycler.close()
         self._networks.close()
         self._artifact.close()
 

@@ -21,6 +21,7 @@ from gearshift.networks import Networks
 from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import SessionOptions
 from gearshift.programs import Programs
+from gearshift.recycling import Recycler
 from gearshift.stats import StatsKeeper
 from gearshift.strategy import Strategy, find_strategy, measure
 from gearshift.tensors import Array, RowLayout, TensorSpec
@@ -36,7 +37,12 @@ class Track:
     """
 
     def __init__(
-        self, artifact: Artifact, networks: Networks, number: int, options: SessionOptions
+        self,
+        artifact: Artifact,
+        networks: Networks,
+        number: int,
+        options: SessionOptions,
+        recycler: Recycler,
     ) -> None:
         self._gears = gear_set(artifact.manifest)
         self.frame: GearSet = self._gears.frames[number]
@@ -44,6 +50,7 @@ class Track:
         self._artifact = artifact
         self._number = number
         self._options = options
+        self._recycler = recycler
         self._proof: ProofRecord = artifact.manifest.proof
         self._outputs = frame_outputs(artifact.manifest, number)
         self._layouts: list[RowLayout | None] = row_layouts(artifact.manifest)
@@ -121,7 +128,13 @@ class Track:
         self._programs.use(strategy.nbytes, strategy.limit, strategy.find_blob)
         lanes = Lanes(strategy.menu.lanes)
         self._executor = Executor(
-            self.frame.row_inputs, self._outputs, self._layouts, self._programs, lanes, self.stats
+            self.frame.row_inputs,
+            self._outputs,
+            self._layouts,
+            self._programs,
+            lanes,
+            self.stats,
+            self._recycler,
         )
 
     def _run_rows(

@@ -116,16 +116,33 @@ ANY = Measured(Build("b", 0), (Timing(1, 4.0, 4.0), Timing(8, 5.0, 5.0)), 30)
 
 def test_a_menu_offers_the_quickest_of_each_size() -> None:
     menu = make_menu([SMALL, PAIR, ANY])
-    assert menu.wide == {1: Offer(PAIR.build, 1.5), 8: Offer(ANY.build, 5.0)}
+    between = {rows: Offer(ANY.build, 4 + (rows - 1) / 7) for rows in range(2, 8)}
+    assert menu.wide == pytest.approx(
+        {1: Offer(PAIR.build, 1.5), **between, 8: Offer(ANY.build, 5.0)}
+    )
     assert (menu.side, menu.lanes) == ({1: Offer(PAIR.build, 3.0)}, 2)
     assert menu.builds == (PAIR.build, ANY.build)
     assert menu.starter == PAIR.build
     assert menu.build(Piece(1, 1, lane=1)) == PAIR.build
     left = menu.only({ANY.build})
-    assert (left.wide, left.side, left.lanes) == ({8: Offer(ANY.build, 5.0)}, {}, 1)
+    assert (left.wide, left.side, left.lanes) == ({**between, 8: Offer(ANY.build, 5.0)}, {}, 1)
     plan = Planner({8: 5.0}, {1: 3.0}, 2).plan(10)
-    assert menu.planner.plan(3).cost == 4.5
+    assert menu.planner.plan(2).cost == 3.0
     assert menu.builds_of(plan) == {PAIR.build, ANY.build}
+
+
+def test_an_open_build_is_offered_for_the_rows_between_those_it_was_timed_at() -> None:
+    timings = (Timing(1, 4.0, 2.0), Timing(3, 6.0, 5.0), Timing(12, 15.0, 14.0))
+    offers = {
+        each.rows: (each.seconds, each.alone)
+        for each in Measured(Build("b", 0, 2), (*timings, Timing(64, 67.0, 66.0)), 1).offers
+    }
+    assert [*offers] == [*range(1, 16), 64]
+    assert all(offers[each.rows] == (each.seconds, each.alone) for each in timings)
+    assert offers[2] == (5.0, 3.5)
+    assert offers[15] == (18.0, 17.0)
+    fixed = Measured(Build("b", 3), timings[1:2], 1)
+    assert fixed.offers == fixed.timings
 
 
 def test_a_build_says_what_it_is() -> None:

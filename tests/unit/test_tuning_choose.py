@@ -260,7 +260,8 @@ ORT = opened({1: 0.9e-3, 8: 7.2e-3}, 20, engine="onnxruntime")
 
 def test_speed_takes_what_helps_and_memory_what_is_lean() -> None:
     table = table_of([ANY, LARGE, SMALL], openvino=60)
-    assert builds(choose(table, "speed", (1, 8))) == builds([SMALL, LARGE])
+    assert builds(choose(table, "speed", (1, 8))) == builds([SMALL, LARGE, ANY])
+    assert builds(choose(table, "speed", (1, 8), weights={1: 1, 8: 1})) == builds([SMALL, LARGE])
     assert builds(choose(table, "memory", (1, 8))) == builds([SMALL])
 
 

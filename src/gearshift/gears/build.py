@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+
 from gearshift.gears.dispatch import Piece, Plan, Planner
 
 OPEN: Final = 0
 """Rows of a build whose batch dim is left open: the engine's own dynamic batch."""
+EVERY_UP_TO: Final = 16
+"""An open build is used for every number of rows up to here, beyond it for those it was timed at:
+there a row more or less is little of the whole."""
 
 
 @dataclass(frozen=True, order=True)
@@ -60,6 +65,21 @@ class Measured:
     build: Build
     timings: tuple[Timing, ...]
     nbytes: int
+
+    @property
+    def offers(self) -> tuple[Timing, ...]:
+        """The timings, and for an open build what follows from them of the rows between.
+
+        There is not always the time to measure each number of rows; what lies between two of them
+        is taken to lie on the line between.
+        """
+        if self.build.rows != OPEN:
+            return self.timings
+        known = [timing.rows for timing in self.timings]
+        rows = sorted({*known, *range(min(known), min(max(known), EVERY_UP_TO))})
+        seconds = np.interp(rows, known, [timing.seconds for timing in self.timings])
+        alone = np.interp(rows, known, [timing.alone for timing in self.timings])
+        return tuple(map(Timing, rows, seconds.tolist(), alone.tolist()))
 
 
 @dataclass(frozen=True)
@@ -139,7 +159,7 @@ def make_menu(measured: Iterable[Measured]) -> Menu:
     lanes = 1
     for each in measured:
         lanes = max(lanes, each.build.lanes)
-        for timing in each.timings:
+        for timing in each.offers:
             _keep_quicker(wide, timing.rows, Offer(each.build, timing.alone))
             if each.build.lanes > 1:
                 _keep_quicker(side, timing.rows, Offer(each.build, timing.seconds))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
-from gearshift.gears.build import OPEN, Build
-
-_EVERY_UP_TO: Final = 16
+from gearshift.gears.build import EVERY_UP_TO, OPEN, Build
 
 
 def candidate_sizes(gears: Iterable[int], separable: bool) -> tuple[int, ...]:
@@ -87,7 +84,7 @@ def candidate_rows(build: Build, sizes: Sequence[int], separable: bool) -> tuple
     """
     if build.rows != OPEN:
         return (build.rows,)
-    between = range(1, min(max(sizes), _EVERY_UP_TO)) if separable and build.lanes == 1 else ()
+    between = range(1, min(max(sizes), EVERY_UP_TO)) if separable and build.lanes == 1 else ()
     return _sizes_for(build.lanes, sorted({*sizes, *between}))
 
 

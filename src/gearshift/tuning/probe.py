@@ -32,6 +32,7 @@ from gearshift.networks import Networks
 from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import Precision
 from gearshift.programs import Programs
+from gearshift.recycling import Recycler
 from gearshift.stats import StatsKeeper
 from gearshift.tensors import Array
 from gearshift.tuning.agreement import Agreement
@@ -81,6 +82,7 @@ class Probe:
             self._programs,
             Lanes(max(lane_counts(threads), default=1)),
             StatsKeeper(),
+            Recycler(),
         )
         self._agreement = Agreement(manifest, _tolerance(manifest, engine))
         self._kept: list[Build] = []

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gearshift.gears.build import OPEN, Measured
+from gearshift.gears.build import OPEN, Measured, Timing
 from gearshift.tuning.table import CostTable
 
 Sets = npt.NDArray[np.bool_]
@@ -68,7 +68,8 @@ class Scales:
         weights = np.array([sizes[int(rows)] for rows in self._sizes], np.float64)
         self._weights = weights / weights.sum()
         self._rows = np.array(
-            sorted({timing.rows for each in self.measured for timing in each.timings}), np.int64
+            sorted({timing.rows for each in self.measured for timing in self._timings(each)}),
+            np.int64,
         )
         self._wide, self._side = self._offers()
         self._nbytes = np.array([each.nbytes for each in self.measured], np.int64)
@@ -132,6 +133,9 @@ class Scales:
         plans = [self.plans(self.usable(k)[np.newaxis], k)[:, 0] for k in self.lanes]
         return np.asarray(np.min(plans, axis=0))
 
+    def _timings(self, measured: Measured) -> tuple[Timing, ...]:
+        return measured.timings if self._exact else measured.offers
+
     def _engines(self, sets: Sets) -> Sets:
         """Which engines each set needs."""
         return np.asarray(sets @ self._engine_of > 0)
@@ -141,10 +145,11 @@ class Scales:
         wide = np.full((len(self.measured), len(self._rows)), np.inf)
         side = wide.copy()
         for index, each in enumerate(self.measured):
-            places = np.searchsorted(self._rows, [timing.rows for timing in each.timings])
-            wide[index, places] = [timing.alone for timing in each.timings]
+            offers = self._timings(each)
+            places = np.searchsorted(self._rows, [timing.rows for timing in offers])
+            wide[index, places] = [timing.alone for timing in offers]
             if each.build.lanes > 1:
-                side[index, places] = [timing.seconds for timing in each.timings]
+                side[index, places] = [timing.seconds for timing in offers]
         return wide, side
 
     def _in_units(self, unit: int, sizes: Ints, wide: Floats, side: Floats, lanes: int) -> Floats:

@@ -1,0 +1,79 @@
+"""Memory of large results that callers let go of, for later results to be written to.
+
+Arrays larger than the C library keeps when they are freed come from the system page by page, zeroed
+at each call, and go back after it. That was 5 to 10 % of the time of a text recogniser's calls of
+12 rows and more (3 MB of output each), and now and then half of it: the system looks for large
+pages.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections import deque
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gearshift.tensors import Array, Shape
+
+_LARGE: Final = 32 << 20
+"""Bytes. glibc never lets more than this come from memory that it keeps (mallopt(3))."""
+_MOST_SPARE: Final = 2
+"""A block may be so many times as large as what is wanted, or it would be held for little."""
+
+
+class Recycler:
+    """Makes arrays for results, large ones of memory that was a result's before if there is any.
+
+    A block comes back by itself once no array over it is left, views of it and whatever else holds
+    one of them included. Safe to use from several threads.
+    """
+
+    def __init__(self, blocks: int = 1) -> None:
+        """Keeps up to so many blocks that nobody uses.
+
+        One is enough for a caller who lets go of a result when the next one is there.
+        """
+        self._free: deque[Array] = deque(maxlen=blocks)
+
+    def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Array:
+        """An array like `numpy.empty` makes it."""
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        if nbytes < _LARGE:
+            return np.empty(shape, dtype)
+        block = self._take(nbytes)
+        return np.asarray(_Lease(self, block[:nbytes].view(dtype).reshape(shape), block))
+
+    def close(self) -> None:
+        """Lets go of what nobody uses; what is in use goes when nobody uses it any more."""
+        self._free = deque(maxlen=0)
+
+    def take_back(self, block: Array) -> None:
+        """Keeps a block in place of the one that was kept for longest."""
+        self._free.append(block)  # in one step: it may come in the middle of anything
+
+    def _take(self, nbytes: int) -> Array:
+        free = self._free
+        while True:
+            try:
+                block = free.popleft()
+            except IndexError:
+                return np.empty(nbytes, np.uint8)
+            if nbytes <= block.nbytes <= nbytes * _MOST_SPARE:
+                return block
+
+
+class _Lease:
+    """What arrays over a block hold on to. Once it is gone, nobody can see the block any more."""
+
+    def __init__(self, recycler: Recycler, array: Array, block: Array) -> None:
+        self.__array_interface__: dict[str, Any] = array.__array_interface__
+        self._owner = weakref.ref(recycler)
+        self._block = block
+
+    def __del__(self) -> None:
+        recycler = self._owner()
+        if recycler is not None:
+            recycler.take_back(self._block)
