@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,8 +20,10 @@ from gearshift.tensors import Array, RowLayout, TensorSpec
 
 @dataclass(frozen=True)
 class _Call:
-    menu: Menu
-    executables: Mapping[Build, Executable]
+    """What runs each piece, and what all of them read and write."""
+
+    builds: Sequence[Build]
+    executables: Sequence[Executable]
     feeds: Sequence[Array]
     results: Results
 
@@ -45,11 +47,12 @@ class Executor:
 
         Those of `into` are written there where they can be, and are then what is returned.
         """
-        with self.programs.running():
+        with self.programs.runs:
+            builds = [menu.build(piece) for piece in plan.pieces]
             # Held until the call ends, whatever is evicted or let go of meanwhile.
-            executables = {build: self.programs.get(build) for build in menu.builds_of(plan)}
-            results = Results(self.layouts, self.outputs, plan, self.recycler, into)
-            return self._run(plan, _Call(menu, executables, feeds, results))
+            executables = [self.programs.get(build) for build in builds]
+            results = Results(self.layouts, self.outputs, plan, self.recycler.empty, into)
+            return self._run(plan, _Call(builds, executables, feeds, results))
 
     def _run(self, plan: Plan, call: _Call) -> list[Array]:
         self._run_pieces(call, plan.alone, 0, 0)
@@ -67,14 +70,12 @@ class Executor:
     def _run_pieces(self, call: _Call, pieces: Sequence[Piece], number: int, start: int) -> None:
         """Pieces one after the other; the first is that number of its plan, at row `start`."""
         for piece in pieces:
-            build = call.menu.build(piece)
-            executable = call.executables[build]
             feeds = cut(self.inputs, call.feeds, start, piece)
             targets = call.results.targets(start, piece)
             began = time.perf_counter()
-            made = executable.run(feeds, targets)
+            made = call.executables[number].run(feeds, targets)
             self.stats.count_piece(piece, time.perf_counter() - began)
-            self.programs.ran(build)
+            self.programs.ran(call.builds[number])
             call.results.add(number, start, piece, made)
             number += 1
             start += piece.rows

@@ -5,10 +5,9 @@ An engine's library and the network are opened when the first program of that en
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Final, Protocol
 from weakref import WeakSet
 
@@ -66,6 +65,29 @@ class Room:
             self._held = {key: size for key, size in self._held.items() if key[0] is not holder}
 
 
+class Runs:
+    """A context manager round every run, so that pauses between them can be told.
+
+    Attributes:
+        begun: how many were begun so far.
+        under_way: how many have not ended yet.
+    """
+
+    def __init__(self) -> None:
+        self._counting = threading.Lock()
+        self.begun = 0
+        self.under_way = 0
+
+    def __enter__(self) -> None:
+        with self._counting:
+            self.begun += 1
+            self.under_way += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._counting:
+            self.under_way -= 1
+
+
 class Networks:
     """An artifact's network on each engine that is used, opened when it is first wanted."""
 
@@ -78,9 +100,7 @@ class Networks:
         self._alone = False
         self._threads = threads
         self._loaded: dict[str, LoadedNetwork] = {}
-        self._counting = threading.Lock()
-        self._runs = 0  # begun so far
-        self._running = 0
+        self.runs = Runs()
 
     def get(self, engine: str) -> LoadedNetwork:
         """The network on that engine, for whoever holds `building`. Raises EngineError."""
@@ -119,18 +139,6 @@ class Networks:
         for holder in list(self.holders):
             holder.forget(stale)
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Round each run, so that pauses between them can be told."""
-        with self._counting:
-            self._runs += 1
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._counting:
-                self._running -= 1
-
     def wait_for_pause(self) -> bool:
         """Waits until calls pause, or have gone on for long enough.
 
@@ -141,10 +149,10 @@ class Networks:
         end = time.monotonic() + _LONGEST_WAIT
         paused = False
         while not paused and time.monotonic() < end:
-            runs = self._runs
+            begun = self.runs.begun
             if self.closing.wait(_PAUSE) or not threading.main_thread().is_alive():
                 return False
-            paused = runs == self._runs and not self._running
+            paused = begun == self.runs.begun and not self.runs.under_way
         return True
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager
 
 from gearshift.engines.base import Executable
 from gearshift.engines.memory import give_back_memory
@@ -21,11 +20,17 @@ FindBlob = Callable[[Build], bytes | None]
 
 
 class Programs:
-    """The executables of one frame, by build. Safe to use from several threads."""
+    """The executables of one frame, by build. Safe to use from several threads.
+
+    Attributes:
+        runs: goes round each run. It holds background building off while calls follow closely, as
+            both need every core.
+    """
 
     def __init__(self, networks: Networks, gears: GearSet) -> None:
         self._networks = networks
         self._room = networks.room
+        self.runs = networks.runs
         self._pool = networks.artifact.pool
         self._gears = gears
         self._limit: int | None = None
@@ -96,13 +101,9 @@ class Programs:
         with self._changing:
             self._built.pop(build, None)
 
-    def running(self) -> AbstractContextManager[None]:
-        """Holds background building off while calls follow closely: both need every core."""
-        return self._networks.running()
-
     def ran(self, build: Build) -> None:
         """Told after each run: an engine that repacks weights in the first leaves memory behind."""
-        if build in self._unused:
+        if self._unused and build in self._unused:
             self._unused.discard(build)
             give_back_memory(self._pool)
 

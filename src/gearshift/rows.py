@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
 
 from gearshift.errors import InputError
 from gearshift.gears.dispatch import Piece, Plan
-from gearshift.recycling import Recycler
 from gearshift.tensors import Array, RowLayout, Shape, TensorSpec, format_shape
 
 
@@ -19,10 +18,10 @@ def check_feeds(specs: Sequence[TensorSpec], inputs: Mapping[str, object]) -> li
     Raises:
         InputError: an input is missing, unknown, or of another dtype or shape.
     """
-    names = [spec.name for spec in specs]
-    missing = [name for name in names if name not in inputs]
-    unknown = [name for name in inputs if name not in names]
-    if missing or unknown:
+    if len(inputs) != len(specs) or any(spec.name not in inputs for spec in specs):
+        names = [spec.name for spec in specs]
+        missing = [name for name in names if name not in inputs]
+        unknown = [name for name in inputs if name not in names]
         raise InputError(
             f"inputs given: {_quoted(inputs)}; the model takes {_quoted(names)}"
             + (f"; missing: {_quoted(missing)}" if missing else "")
@@ -71,7 +70,7 @@ class Results:
         layouts: how rows lie in each output.
         specs: what each output is.
         plan: the pieces.
-        recycler: makes arrays for outputs.
+        empty: makes an array for an output, as `numpy.empty` does.
         into: where outputs are wanted, for each output an array or None; empty for none of them. An
             array that an output does not fit into is left alone.
     """
@@ -81,12 +80,12 @@ class Results:
         layouts: Sequence[RowLayout | None],
         specs: Sequence[TensorSpec],
         plan: Plan,
-        recycler: Recycler,
+        empty: Callable[[Shape, np.dtype[np.generic]], Array],
         into: Sequence[Array | None] = (),
     ) -> None:
         self._layouts = layouts
         self._plan = plan
-        self._recycler = recycler
+        self._empty = empty
         self._wholes = [
             self._whole(layout, spec, target)
             for layout, spec, target in zip(
@@ -117,6 +116,8 @@ class Results:
 
     def finish(self) -> list[Array]:
         """The outputs, once every piece was added."""
+        if all(whole is not None for whole in self._wholes):
+            return [whole for whole in self._wholes if whole is not None]
         layouts = [
             layout if whole is None else None
             for layout, whole in zip(self._layouts, self._wholes, strict=True)
@@ -139,7 +140,7 @@ class Results:
         by_rows = layout is not None and layout.axis == 0
         if target is not None and target.shape == tuple(shape) and (by_rows or in_one):
             return target
-        return self._recycler.empty(tuple(shape), spec.dtype.numpy) if by_rows else None
+        return self._empty(tuple(shape), spec.dtype.numpy) if by_rows else None
 
     def _place(self, index: int, start: int, piece: Piece) -> Array | None:
         whole, layout = self._wholes[index], self._layouts[index]

@@ -388,8 +388,9 @@ class Session:
     def _end(self) -> None:
         with self._lock:
             self._calls -= 1
-            self._lock.notify_all()
             is_last = self._closing and self._calls == 0
+            if is_last:
+                self._lock.notify_all()
         if is_last:
             self._release()
 

@@ -61,15 +61,18 @@ _ALLOWED = {
     "opening": {"aipp", "errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {
         "_version", "errors", "tensors", "options", "gears", "engines", "artifact", "rows",
-        "stats", "lanes", "opening", "networks", "programs", "execution",
+        "stats", "lanes", "opening", "networks", "programs", "execution", "recycling",
         # The probe, a process of its own, compares outputs and looks at memory as a compile does.
         "verify", "analysis",
     },
     "lanes": set(),
+    "recycling": {"tensors"},
     "memory": {"gears"},
     "networks": {"errors", "gears", "engines", "artifact", "opening"},
     "programs": {"errors", "gears", "engines", "networks"},
-    "execution": {"gears", "tensors", "engines", "programs", "lanes", "rows", "stats"},
+    "execution": {
+        "gears", "tensors", "engines", "programs", "lanes", "rows", "stats", "recycling",
+    },
     "strategy": {
         "errors", "options", "gears", "engines", "artifact", "programs", "tuning", "opening",
     },
@@ -77,11 +80,11 @@ _ALLOWED = {
     "framing": {"errors", "tensors", "gears", "artifact", "opening", "rows"},
     "track": {
         "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
-        "memory", "networks", "programs", "execution", "strategy", "tuning",
+        "memory", "networks", "programs", "execution", "strategy", "tuning", "recycling",
     },
     "session": {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
-        "memory", "networks", "tuning", "framing", "track", "images", "strategy",
+        "memory", "networks", "tuning", "framing", "track", "images", "strategy", "recycling",
     },
     "acl": {
         "errors", "tensors", "options", "gears", "aipp", "engines", "artifact", "rows", "opening",

@@ -91,7 +91,7 @@ def test_building_waits_for_a_pause_but_not_for_ever(
     monkeypatch.setattr("gearshift.networks._LONGEST_WAIT", patience)
     engine.may_build.set()
     with gearshift.load(null_artifact(tmp_path)) as model:
-        with model._tracks[0]._programs.running():
+        with model._tracks[0]._programs.runs:
             model.run({"x": rows(8)})
             if patience == 0.1:
                 wait_for(lambda: (8, 1) in engine.built)
