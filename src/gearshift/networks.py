@@ -116,13 +116,13 @@ class Networks:
         """Takes all builds that are going to be used, of all frames, before any is made or anew.
 
         Threads may spin on after a run only if no others run in this process: other sessions have
-        others, other engines too, and an engine has others for another number of lanes. Programs
-        that were made on other terms are let go of.
+        others, other engines too, and an engine has others for another number of lanes or threads.
+        Programs that were made on other terms are let go of.
         """
         with _settling:
             others = {each for each in _settled if each is not self}
             _settled.add(self)
-            kinds = {(build.engine, build.lanes) for build in builds}
+            kinds = {(build.engine, build.lanes, build.threads) for build in builds}
             self._reopen(alone=len(kinds) == 1 and not others)
             for each in others:
                 each._reopen(alone=False)

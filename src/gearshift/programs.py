@@ -176,7 +176,7 @@ class Programs:
         blob = self._find_blob(build)
         if blob is not None:
             try:
-                return network.executable(shapes, build.lanes, blob)
+                return network.executable(shapes, build.lanes, blob, build.threads)
             except EngineError as error:
                 _LOG.warning("what was kept of %s is of no use, building it anew: %s", build, error)
-        return network.executable(shapes, build.lanes)
+        return network.executable(shapes, build.lanes, None, build.threads)

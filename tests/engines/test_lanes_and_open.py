@@ -138,3 +138,22 @@ def test_onnxruntime_keeps_one_session_per_number_of_threads(tmp_path: Path) -> 
     assert sorted(loaded._sessions) == [1, 2]  # type: ignore[attr-defined]
     del one, other
     assert list(loaded._sessions) == [1], "unused, it gives back its memory"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("engine", ENGINE_NAMES)
+def test_one_thread_gives_the_same(engine: str, tmp_path: Path) -> None:
+    loaded = load(engine, ROW_SUMS, tmp_path)
+    x = whole((4, 3), 5)
+    for executable in (
+        loaded.executable({"x": (4, 3)}, threads=1),
+        loaded.executable({"x": (4, 3)}, 1, None, 1),
+    ):
+        (y,) = executable.run([x])
+        np.testing.assert_array_equal(y, np.repeat(x.sum(1, keepdims=True), 2, 1))
+
+
+def test_openvino_takes_as_many_threads_as_are_said(tmp_path: Path) -> None:
+    loaded = load("openvino", ROW_SUMS, tmp_path)
+    one = loaded.executable({"x": (4, 3)}, threads=1)._compiled  # type: ignore[attr-defined]
+    assert one.get_property("INFERENCE_NUM_THREADS") == 1
+    assert not one.get_property("ENABLE_CPU_PINNING"), "they would all be pinned to one core"

@@ -272,9 +272,13 @@ class Slow(NullEngine):
 
         class Waiting(LoadedNetwork):
             def executable(
-                self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+                self,
+                shapes: Mapping[str, Shape],
+                lanes: int = 1,
+                blob: bytes | None = None,
+                threads: int = 0,
             ) -> Executable:
-                executable = loaded.executable(shapes, lanes, blob)
+                executable = loaded.executable(shapes, lanes, blob, threads)
                 run = executable.run
 
                 def slow(feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:

@@ -37,7 +37,11 @@ class Watched(NullEngine):
 
         class Waiting(LoadedNetwork):
             def executable(
-                self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+                self,
+                shapes: Mapping[str, Shape],
+                lanes: int = 1,
+                blob: bytes | None = None,
+                threads: int = 0,
             ) -> Executable:
                 size = shapes["x"][0]
                 if size == watched.refuses:
@@ -45,7 +49,7 @@ class Watched(NullEngine):
                 if size > 1:
                     assert watched.may_build.wait(10)
                 watched.built.append((size, lanes))
-                return loaded.executable(shapes, lanes, blob)
+                return loaded.executable(shapes, lanes, blob, threads)
 
         return Waiting()
 
@@ -314,10 +318,10 @@ from gearshift.engines import null
 from gearshift.gears.build import Build
 
 slow = null._NullNetwork.executable
-def executable(self, shapes, lanes=1, blob=None):
+def executable(self, shapes, lanes=1, blob=None, threads=0):
     time.sleep(0.3)
     print("built", flush=True)
-    return slow(self, shapes, lanes, blob)
+    return slow(self, shapes, lanes, blob, threads)
 null._NullNetwork.executable = executable
 model = gearshift.load(sys.argv[1])
 model._tracks[0]._programs.want([Build("null", size) for size in (1, 2, 4, 8)])

@@ -62,6 +62,8 @@ def test_the_order_of_builds() -> None:
         Build("e", 2),
         Build("e", 2, 2),
         Build("e", 4),
+        Build("e", 1, threads=1),
+        Build("e", 2, threads=1),
     )
 
 
@@ -69,9 +71,9 @@ def test_what_matters_most_is_built_first() -> None:
     builds = candidate_builds("e", True, candidate_sizes(range(1, 101), True), 1, True)
     assert [build.rows for build in builds[:12]] == [OPEN, 1, 2, 4, 8, 16, 32, 64, 100, 3, 5, 6]
     builds = candidate_builds("e", True, (1, 2, 3, 4, 6, 8), 2, True)
-    assert [(build.rows, build.lanes) for build in builds[1:]] == [
-        *((1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1)),
-        *((3, 1), (3, 2), (6, 1)),
+    assert [(build.rows, build.lanes, build.threads) for build in builds[1:]] == [
+        *((1, 1, 0), (1, 2, 0), (2, 1, 0), (2, 2, 0), (4, 1, 0), (4, 2, 0), (8, 1, 0)),
+        *((3, 1, 0), (3, 2, 0), (6, 1, 0), (1, 1, 1), (2, 1, 1)),
     ]
 
 
@@ -176,3 +178,19 @@ def test_a_kind_is_judged_by_itself() -> None:
     assert unpromising(Build("e", 8, 2), costs | lanes) is None  # 4 rows in 3.8, 8 in 7.6
     slow = {Candidate(Build("e", rows, 2), rows, 2): 2.5 * rows for rows in (2, 4)}
     assert unpromising(Build("e", 8, 2), costs | slow) is not None
+
+
+@pytest.mark.parametrize(
+    ("shared", "given_up"), [({1: 1.9e-3}, False), ({1: 2.1e-3, 2: 4e-3}, True), ({2: 4e-3}, True)]
+)
+def test_one_thread_is_for_short_runs(shared: dict[int, float], given_up: bool) -> None:
+    reason = unpromising(Build("e", 1, threads=1), wide(shared))
+    assert (reason is not None) == given_up
+    assert unpromising(Build("e", 1, threads=1), {}) is None
+    single = {Candidate(Build("e", rows, threads=1), rows, 1): 1e-3 * rows for rows in (1, 2)}
+    assert unpromising(Build("e", 8), wide({1: 1.0, 2: 2.0, 4: 4.0}) | single) is not None
+
+
+def test_one_thread_is_said() -> None:
+    assert str(Build("e", 1, threads=1)) == "e, 1 row on 1 thread"
+    assert str(Build("e", 2, threads=3)) == "e, 2 rows on 3 threads"

@@ -45,16 +45,16 @@ def test_round_trip(table: CostTable) -> None:
 
 def test_json_by_hand() -> None:
     record = json.loads(table_bytes(SAMPLE))
-    assert record["version"] == 1
+    assert record["version"] == 2
     assert record["host"]["engines"][1] == {"name": "openvino", "version": "2026.4.1"}
     assert record["measured"][2] == {
-        "build": {"engine": "openvino", "rows": 2, "lanes": 2},
+        "build": {"engine": "openvino", "rows": 2, "lanes": 2, "threads": 0},
         "timings": [{"rows": 2, "seconds": 2.5e-3, "alone": 2e-3}],
         "nbytes": 12_000_000,
     }
     assert record["dropped"] == [
         {
-            "build": {"engine": "openvino", "rows": 4, "lanes": 1},
+            "build": {"engine": "openvino", "rows": 4, "lanes": 1, "threads": 0},
             "reason": "the engine refused it",
         }
     ]
@@ -76,7 +76,7 @@ def timed(*timings: Timing) -> CostTable:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (broken(version=2), "version is 2"),
+        (broken(version=1), "version is 1"),
         (broken(artifact="5A" * 32), "artifact is"),
         (broken(artifact="../" + "5a" * 32), "artifact is"),
         (broken(precision="f8"), "precision is 'f8'.*one of f32, f16, bf16"),
@@ -101,6 +101,8 @@ def timed(*timings: Timing) -> CostTable:
         (broken(dropped=(Dropped(Build("openvino", -1), "?"),)), "rows of a build is -1"),
         (broken(dropped=(Dropped(Build("openvino", 1, 0), "?"),)), "lanes of a build is 0"),
         (table_of([fixed(1, 1.0, lanes=5)]), "1 to the host's 4 threads"),
+        (broken(dropped=(Dropped(Build("openvino", 1, 1, -1), "?"),)), "threads of a build is -1"),
+        (broken(dropped=(Dropped(Build("openvino", 1, 2, 3), "?"),)), "is 3 .* 0 to 2"),
         (table_of([fixed(1, 0.0)]), "a time of openvino, 1 row is 0.0"),
         (table_of([fixed(1, -1.0)]), "more than 0 seconds"),
         (table_of([fixed(1, float("nan"))]), "a time of"),
@@ -193,9 +195,9 @@ def test_every_field_is_in_the_key(field: str) -> None:
 
 
 def test_the_key_is_the_same_tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert HOST.key == "9582d9f8ee56be0c"
-    monkeypatch.setattr(tables_module, "TABLE_VERSION", 2)
-    assert HOST.key != "9582d9f8ee56be0c"
+    assert HOST.key == "dab821cfd4db9ab0"
+    monkeypatch.setattr(tables_module, "TABLE_VERSION", 3)
+    assert HOST.key != "dab821cfd4db9ab0"
 
 
 def test_this_host() -> None:

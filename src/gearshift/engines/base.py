@@ -161,16 +161,20 @@ class LoadedNetwork(ABC):
 
     @abstractmethod
     def executable(
-        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+        self,
+        shapes: Mapping[str, Shape],
+        lanes: int = 1,
+        blob: bytes | None = None,
+        threads: int = 0,
     ) -> Executable:
         """Builds the executable for those input shapes. May be slow and may take memory.
 
         Args:
             shapes: by input name; -1 at axis 0 leaves the number of rows open.
             lanes: how many threads will run it at once, each on its share of the engine's threads.
-            blob: what an executable for the same shapes and lanes gave as its `blob`. It is
-                trusted: never pass bytes that may have changed since. Engines that give none take
-                no notice of it.
+            blob: what an executable made for the same gave as its `blob`. It is trusted: never pass
+                bytes that may have changed since. Engines that give none take no notice of it.
+            threads: of one run, instead of a share.
 
         Raises:
             EngineError: the engine refused the network, or the blob.

@@ -48,7 +48,11 @@ class _NullNetwork(LoadedNetwork):
         self._network = network
 
     def executable(
-        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+        self,
+        shapes: Mapping[str, Shape],
+        lanes: int = 1,
+        blob: bytes | None = None,
+        threads: int = 0,
     ) -> Executable:
         return _RowSums(self._network, shapes)
 

@@ -102,9 +102,13 @@ class _LoadedSessions(LoadedNetwork):
         self._sessions: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
     def executable(
-        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+        self,
+        shapes: Mapping[str, Shape],
+        lanes: int = 1,
+        blob: bytes | None = None,
+        threads: int = 0,
     ) -> Executable:
-        threads = self._options.share(lanes)
+        threads = threads or self._options.share(lanes)
         session = self._sessions.get(threads)
         if session is None:
             session = self._sessions[threads] = self._open(threads)

@@ -81,9 +81,13 @@ class _LoadedIR(LoadedNetwork):
         self._model: ov.Model | None = None
 
     def executable(
-        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+        self,
+        shapes: Mapping[str, Shape],
+        lanes: int = 1,
+        blob: bytes | None = None,
+        threads: int = 0,
     ) -> Executable:
-        config = self._config(lanes)
+        config = self._config(lanes, threads)
         stamp = self._stamp(shapes, config)
         if blob is not None:
             return self._import(blob, stamp, config)
@@ -96,16 +100,18 @@ class _LoadedIR(LoadedNetwork):
         """Fusing of loops is left out where it would end the process."""
         return {"SNIPPETS_MODE": "DISABLE"} if adds_attention(self._network.topology) else {}
 
-    def _config(self, lanes: int) -> dict[str, object]:
+    def _config(self, lanes: int, threads: int) -> dict[str, object]:
         return {
             **self._safely,
+            # Single threads of several programs would all be pinned to the same core.
+            **({"ENABLE_CPU_PINNING": False} if threads == 1 else {}),
             # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
             # activations that meet int8 weights.
             "INFERENCE_PRECISION_HINT": self._options.precision,
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": lanes,
-            "INFERENCE_NUM_THREADS": lanes * self._options.share(lanes),
+            "INFERENCE_NUM_THREADS": lanes * (threads or self._options.share(lanes)),
             "CACHE_MODE": "OPTIMIZE_SIZE",  # blobs without weights
         }
 

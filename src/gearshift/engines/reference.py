@@ -62,7 +62,11 @@ class _LoadedReference(LoadedNetwork, Executable):
         self._names = [spec.name for spec in network.inputs]
 
     def executable(
-        self, shapes: Mapping[str, Shape], lanes: int = 1, blob: bytes | None = None
+        self,
+        shapes: Mapping[str, Shape],
+        lanes: int = 1,
+        blob: bytes | None = None,
+        threads: int = 0,
     ) -> Executable:
         return self
 

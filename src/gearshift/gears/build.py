@@ -26,15 +26,19 @@ class Build:
         engine: name of the engine.
         rows: rows of one execution; `OPEN` for any number.
         lanes: how many of its executions run side by side, each on its share of the threads.
+        threads: of one execution; 0 for all there are, or a lane's share of them.
     """
 
     engine: str
     rows: int
     lanes: int = 1
+    threads: int = 0
 
     def __str__(self) -> str:
         rows = "any rows" if self.rows == OPEN else f"{self.rows} row{'s' * (self.rows > 1)}"
-        return f"{self.engine}, {rows}" + (f" in {self.lanes} lanes" if self.lanes > 1 else "")
+        lanes = f" in {self.lanes} lanes" if self.lanes > 1 else ""
+        threads = f" on {self.threads} thread{'s' * (self.threads > 1)}" if self.threads else ""
+        return f"{self.engine}, {rows}{lanes}{threads}"
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def cache_limit() -> int:
 
 def _blob_path(table: CostTable, build: Build) -> Path:
     # The version, because a later one may ask the engine for something else under the same name.
-    words = (__version__, build.engine, build.rows, build.lanes)
+    words = (__version__, build.engine, build.rows, build.lanes, build.threads)
     name = hashlib.sha256(repr(words).encode()).hexdigest()[:16]
     return table_path(table.artifact, table.host, table.frame).with_suffix(f".{name}.blob")
 

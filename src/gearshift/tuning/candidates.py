@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from gearshift.gears.build import EVERY_UP_TO, OPEN, Build
+
+_FEW: Final = 2
 
 
 def candidate_sizes(gears: Iterable[int], separable: bool) -> tuple[int, ...]:
@@ -58,7 +61,8 @@ def candidate_builds(
 
     The open one comes first, since it can run everything by itself; then the fixed ones, those of
     the sizes that matter most before the others, since time or memory may not last for all; of each
-    size the one that has the machine to itself before those in lanes.
+    size the one that has the machine to itself before those in lanes. Last come programs for few
+    rows on one thread: the smallest networks are done before other threads are awake.
 
     Args:
         engine: its name.
@@ -68,12 +72,15 @@ def candidate_builds(
         separable: whether rows are independent; if not, nothing runs in lanes.
     """
     counts = (1, *lane_counts(threads)) if separable else (1,)
-    return tuple(
+    builds = [
         Build(engine, rows, lanes)
         for rows in (OPEN, *(what_matters(sizes) if fixed_programs else ()))
         for lanes in counts
         if _is_worth_trying(rows, lanes, fixed_programs, sizes)
-    )
+    ]
+    if fixed_programs and threads > 1:
+        builds += [Build(engine, rows, threads=1) for rows in sizes if rows <= _FEW]
+    return tuple(builds)
 
 
 def candidate_rows(build: Build, sizes: Sequence[int], separable: bool) -> tuple[int, ...]:

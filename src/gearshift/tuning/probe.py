@@ -55,6 +55,10 @@ from gearshift.verify.equivalence import TOLERANCES
 
 _ONCE: Final = 0.03
 """Seconds. Of an execution that takes longer, what a switch costs is too little to be averaged."""
+_SHORT: Final = 0.005
+"""Seconds. Who runs less has something else to do in between; then threads have to be woken, which
+is more of the whole the more of them there are."""
+_PAUSE: Final = 0.01
 _LONG: Final = 0.1
 """Seconds that glances at one build may take together."""
 _GLANCES: Final = 3
@@ -170,6 +174,8 @@ class Probe:
         return min(glances)
 
     def _time(self, candidate: Candidate, times: int) -> float:
+        if self._row_seconds[candidate.build] * candidate.rows < _SHORT:
+            time.sleep(_PAUSE)
         start = time.perf_counter()
         self._run(candidate, times)
         seconds = (time.perf_counter() - start) / times

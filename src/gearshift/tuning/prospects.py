@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from gearshift.gears.build import OPEN, Build
@@ -12,6 +13,8 @@ from gearshift.tuning.messages import Candidate
 
 _SMALL: Final = 4
 """Programs for so few rows are always tried: they cost little, and the others are held to them."""
+_LONG_FOR_ONE_THREAD: Final = 2e-3
+"""Seconds. Waking threads and waiting for them takes up to a few tenths of a millisecond."""
 _WORSE: Final = 1.1
 """A size that takes so many times what smaller ones take together does not pay."""
 
@@ -28,11 +31,17 @@ def best_cost(costs: Costs, rows: int) -> float:
 
 
 def unpromising(build: Build, costs: Costs) -> str | None:
-    """Why a larger program need not even be built; None if it is to be.
+    """Why a program need not even be built; None if it is to be.
 
-    It need not if the next two smaller ones of its kind both take clearly longer than what is
-    smaller still does for as many rows: making batches larger does not pay on this model.
+    One on a single thread need not if what that may save, which is to wake the others, is little of
+    the whole. A larger one need not if the next two smaller ones of its kind both take clearly
+    longer than what is smaller still does for as many rows: making batches larger does not pay on
+    this model.
     """
+    if build.threads == 1:
+        shared = best_cost(costs, build.rows)
+        if _LONG_FOR_ONE_THREAD < shared < math.inf:
+            return f"not promising: on all threads as many rows take {shared * 1e3:.1f} ms"
     last = next_smaller(build, costs)
     if build.rows <= _SMALL or len(last) < 2:
         return None
@@ -51,7 +60,7 @@ def next_smaller(build: Build, costs: Costs) -> list[Candidate]:
     kind = (
         candidate
         for candidate in costs
-        if (candidate.build.engine, candidate.build.lanes) == (build.engine, build.lanes)
+        if replace(candidate.build, rows=build.rows) == build
         and candidate.lanes == build.lanes
         and OPEN != candidate.build.rows < build.rows
     )

@@ -20,7 +20,7 @@ from gearshift.gears.build import OPEN, Build, Measured
 from gearshift.options import MAX_THREADS, PRECISIONS
 from gearshift.tuning.cpu import cpu_signature
 
-TABLE_VERSION: Final = 1
+TABLE_VERSION: Final = 2
 """Version of what a table's fields mean; a table of another version is no table."""
 
 _MAX_ROWS: Final = 2**31 - 1
@@ -245,6 +245,8 @@ def _check_build(build: Build, known: set[str], threads: int) -> None:
         _refuse("the rows of a build", build.rows, f"{OPEN} to {_MAX_ROWS}")
     if not 1 <= build.lanes <= threads:
         _refuse("the lanes of a build", build.lanes, f"1 to the host's {threads} threads")
+    if not 0 <= build.threads * build.lanes <= threads:
+        _refuse("the threads of a build", build.threads, f"0 to {threads // build.lanes}")
 
 
 def _check_measured(measured: Measured) -> None:

@@ -81,7 +81,7 @@ class Trial:
     def is_needed(self, build: Build) -> bool:
         """Whether without it there may be rows that no program runs."""
         runs = {rows for made, each in self._rows.items() if made.lanes == 1 for rows in each}
-        if build.lanes > 1 or (runs and self._separable):
+        if build.lanes > 1 or build.threads or (runs and self._separable):
             return False
         return not runs.issuperset(candidate_rows(build, self._sizes, self._separable))
 
