@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gearshift.errors import InternalError
-from gearshift.gears.dispatch import Piece, Planner, default_costs
+from gearshift.gears.dispatch import Piece, Plan, Planner, default_costs
 
 SIZES = st.sets(st.integers(1, 12), min_size=1, max_size=4)
 COST = st.floats(0.01, 100)
@@ -132,3 +132,15 @@ def test_the_default_model_prefers_splitting() -> None:
     assert str(planner.plan(5)) == "4 + 1"
     assert str(planner.plan(8)) == "8"
     assert str(planner.plan(13)) == "8 + 4 + 1"
+
+
+@given(cost_tables(), st.integers(0, 40), st.sampled_from([0.0, 0.03, 0.5]))
+def test_several_pieces_have_to_win_more_than_the_margin(
+    costs: dict[int, float], rows: int, margin: float
+) -> None:
+    best = Planner(costs).plan(rows)
+    plan = Planner(costs, margin=margin).plan(rows)
+    if rows in costs and costs[rows] <= best.cost * (1 + margin):
+        assert plan == Plan(rows, (Piece(rows, rows),), costs[rows])
+    else:
+        assert plan == best

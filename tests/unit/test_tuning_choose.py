@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from gearshift.errors import OptionError, TableError
 from gearshift.gears.build import Build, Measured, make_menu
-from gearshift.gears.dispatch import Planner
 from gearshift.options import Budget
 from gearshift.tuning import choose as choose_module
 from gearshift.tuning.choose import NOISE, SECOND_ENGINE, Chooser, choose
@@ -38,12 +37,9 @@ def usable_sets(table: CostTable, exact: bool) -> Iterator[tuple[Measured, ...]]
 def seconds_of(some: Sequence[Measured], sizes: Iterable[int], exact: bool) -> list[float]:
     """Seconds of the best plan of each size, as a session would plan it."""
     menu = make_menu(some)
-    wide = {rows: offer.seconds for rows, offer in menu.wide.items()}
     if exact:
-        return [wide.get(rows, math.inf) for rows in sizes]
-    side = {rows: offer.seconds for rows, offer in menu.side.items()}
-    planner = Planner(wide, side, menu.lanes)
-    return [planner.plan(rows).cost for rows in sizes]
+        return [menu.wide[rows].seconds if rows in menu.wide else math.inf for rows in sizes]
+    return [menu.planner.plan(rows).cost for rows in sizes]
 
 
 def nbytes_of(table: CostTable, some: Iterable[Measured]) -> int:

@@ -16,6 +16,7 @@ executions of one program measured quicker than two programs, and costs are of t
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -120,11 +121,21 @@ class Planner:
         costs: Mapping[int, float],
         lane_costs: Mapping[int, float] | None = None,
         lanes: int = 1,
+        margin: float = 0.0,
     ) -> None:
-        """Takes cost by gear; `lane_costs` are those with one such piece in each of `lanes`."""
+        """Takes the costs.
+
+        Args:
+            costs: by gear, of a piece that has the machine to itself.
+            lane_costs: by gear, with one such piece in each of `lanes`.
+            lanes: how many pieces run side by side.
+            margin: several pieces must cost less by more than this part than one run of a gear of
+                exactly as many rows, which is taken otherwise.
+        """
         self._wide = _Sequences(costs)
         self._side = _Sequences(lane_costs) if lane_costs and lanes > 1 else None
         self._lanes = lanes
+        self._margin = margin
         self._unit = self._wide.steady
         self._unit_cost = self._wide.costs[self._unit]
         self._side_is_steady = False
@@ -140,13 +151,16 @@ class Planner:
         return self._wide.costs
 
     def plan(self, rows: int) -> Plan:
-        """The least-cost plan for that many rows (>= 0)."""
+        """The least-cost plan for that many rows (>= 0), but for the margin."""
         found = self._plans.get(rows)
         if found is not None:
             return found
         if rows < 0:
             raise InternalError(f"cannot plan {rows} rows")
         plan = self._plan(rows)
+        whole = self.costs.get(rows, math.inf)
+        if whole <= plan.cost * (1 + self._margin):
+            plan = Plan(rows, (Piece(rows, rows),), whole)
         count = len(plan.pieces)
         if count <= _SMALL and self._remembered + count <= _REMEMBERED:
             self._plans[rows] = plan

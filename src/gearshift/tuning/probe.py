@@ -55,7 +55,7 @@ from gearshift.verify.equivalence import TOLERANCES
 
 _ONCE: Final = 0.03
 """Seconds. Of an execution that takes longer, what a switch costs is too little to be averaged."""
-_SHORT: Final = 0.005
+_SHORT: Final = 0.02
 """Seconds. Who runs less has something else to do in between; then threads have to be woken, which
 is more of the whole the more of them there are."""
 _PAUSE: Final = 0.01

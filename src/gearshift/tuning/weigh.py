@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gearshift.gears.build import OPEN, Measured, Timing
+from gearshift.gears.build import OPEN, SPLITTING, Measured, Timing
 from gearshift.tuning.table import CostTable
 
 Sets = npt.NDArray[np.bool_]
@@ -121,7 +121,8 @@ class Scales:
         for unit in np.unique(self._units):
             here = self._units == unit
             plans[here] = self._in_units(int(unit), self._sizes[here], wide, side, lanes)
-        return plans
+        whole = self._exactly(wide)
+        return np.where(whole <= plans * (1 + SPLITTING), whole, plans)
 
     def runs(self, sets: Sets) -> Sets:
         """Whether each set has a program for each size."""
