@@ -6,22 +6,19 @@ with gearshift.load("rec.om") as model:
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, cast
 
-import numpy as np
-
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
+from gearshift.asking import Asking, whole_number
 from gearshift.engines.base import thread_count
-from gearshift.errors import ClosedError, GearError, InputError, OptionError
+from gearshift.errors import ClosedError, InputError, OptionError
 from gearshift.framing import Framing
 from gearshift.gears.build import Build
 from gearshift.gears.dispatch import Plan
@@ -42,7 +39,7 @@ from gearshift.rows import (
 )
 from gearshift.stats import Stats, merged
 from gearshift.strategy import seconds_to_measure
-from gearshift.tensors import MBATCH_INPUT, Array, TensorSpec, dtype_named, format_shape
+from gearshift.tensors import MBATCH_INPUT, Array, TensorSpec, dtype_named
 from gearshift.track import Track
 from gearshift.tuning.table import CostTable
 
@@ -112,6 +109,7 @@ class Session:
         self._artifact = artifact
         self._gears = gear_set(self.manifest)
         self._outputs = output_specs(self.manifest)
+        self._asking = Asking(self._gears)
         self._framing = Framing(self.manifest)
         self._images = Images(self.manifest)
         self._options = replace(options, threads=thread_count(options.threads))
@@ -172,12 +170,14 @@ class Session:
                 shapes.
             InputError: `rows` is not a number of rows, or shapes are missing.
         """
-        rows = _whole(rows, "a number of rows, which is one whole number")
+        rows = whole_number(rows, "a number of rows, which is one whole number")
         if not 0 <= rows <= _MOST_ROWS:
             raise InputError(f"cannot plan {rows} rows: give 0 to {_MOST_ROWS}.")
         if shapes is None and len(self._tracks) == 1:
             return self._tracks[0].plan(rows)
-        return self._tracks[self._frame_for(rows, shapes)].plan(rows)
+        dummies = self._asking.dummies(shapes)
+        fit = self._framing.find(dummies, None, lambda number: self._tracks[number].cost(rows))
+        return self._tracks[fit.frame].plan(rows)
 
     def run(
         self,
@@ -254,8 +254,7 @@ class Session:
         """
         self._begin()
         try:
-            asked = self._gear_of(_values(gear, self._what_a_gear_is))
-            number, there = self._gears.frame_of(asked)
+            number, there = self._gears.frame_of(self._asking.gear(gear))
             self._tracks[number].preload([there.rows])
         finally:
             self._end()
@@ -293,7 +292,7 @@ class Session:
                 f"give {{{self._gears.inputs[0].name!r}: array}}."
             )
         inputs = dict(inputs)
-        asked = self._one_gear(gear, inputs.pop(MBATCH_INPUT, None))
+        asked = self._asking.either_gear(gear, inputs.pop(MBATCH_INPUT, None))
         feeds = check_feeds(self._gears.inputs, self._images.prepare(inputs))
         rows = count_rows(self._gears.row_inputs, feeds)
         fit = self._framing.find(feeds, asked, lambda number: self._tracks[number].cost(rows))
@@ -416,61 +415,3 @@ class Session:
             )
         for track in self._tracks:
             track.preload(None if gears is True else gears)
-
-    def _frame_for(self, rows: int, shapes: Mapping[str, Sequence[int]] | None) -> int:
-        names = [spec.name for spec in self._gears.inputs]
-        if not isinstance(shapes, Mapping) or set(shapes) != set(names):
-            raise InputError(
-                f"the gears of this model differ in more than their rows: give shapes= of all "
-                f"inputs, {', '.join(names)}, by name; got {shapes!r}."
-            )
-        dummies = [_dummy(spec, shapes[spec.name]) for spec in self._gears.inputs]
-        return self._framing.find(dummies, None, lambda each: self._tracks[each].cost(rows)).frame
-
-    def _one_gear(self, gear: object, shape_data: object) -> Gear | None:
-        """The gear asked for, in either of its two spellings."""
-        asked = None if gear is None else _values(gear, self._what_a_gear_is)
-        fed = None if shape_data is None else _values(shape_data, self._what_a_gear_is)
-        if asked is not None and fed is not None and asked != fed:
-            raise GearError(f"gear={asked} and {MBATCH_INPUT}={fed} differ: give one.")
-        values = fed if asked is None else asked
-        return None if values is None else self._gear_of(values)
-
-    def _gear_of(self, values: tuple[int, ...]) -> Gear:
-        if self._gears.mode != "batch":
-            return self._gears.of_values(values)
-        if len(values) != 1:
-            raise InputError(f"{values!r} is not {self._what_a_gear_is}.")
-        return self._gears.of_rows(values[0])
-
-    @cached_property
-    def _what_a_gear_is(self) -> str:
-        count = len(self._gears.gears[0].values) if self._gears.has_gears else 1
-        return "a gear, which is " + (f"{count} whole numbers" if count > 1 else "one whole number")
-
-
-def _dummy(spec: TensorSpec, shape: Sequence[int]) -> Array:
-    """An array of that shape that takes no memory."""
-    dims = _values(shape, f"the shape of input {spec.name!r}, which is whole numbers")
-    if len(dims) != len(spec.shape) or min(dims, default=0) < 0:
-        raise InputError(
-            f"shapes= has {format_shape(dims)} for input {spec.name!r}; give {len(spec.shape)} "
-            f"sizes of 0 or more, as they go with {format_shape(spec.shape)}."
-        )
-    return np.broadcast_to(np.zeros((), spec.dtype.numpy), dims)
-
-
-def _values(value: object, what: str) -> tuple[int, ...]:
-    """One number, or several."""
-    try:
-        given = np.asarray(value).reshape(-1)
-    except ValueError:
-        raise InputError(f"{value!r} is not {what}.") from None
-    return tuple(_whole(one, what) for one in given.tolist())
-
-
-def _whole(value: object, what: str) -> int:
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError(f"{value!r} is not {what}.") from None

@@ -77,6 +77,7 @@ _ALLOWED = {
         "errors", "options", "gears", "engines", "artifact", "programs", "tuning", "opening",
     },
     "images": {"errors", "tensors", "artifact", "aipp"},
+    "asking": {"errors", "tensors", "gears"},
     "framing": {"errors", "tensors", "gears", "artifact", "opening", "rows"},
     "track": {
         "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
@@ -85,6 +86,7 @@ _ALLOWED = {
     "session": {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
         "memory", "networks", "tuning", "framing", "track", "images", "strategy", "recycling",
+        "asking",
     },
     "acl": {
         "errors", "tensors", "options", "gears", "aipp", "engines", "artifact", "rows", "opening",
