@@ -50,7 +50,8 @@ class Executor:
         with self.programs.runs:
             builds = [menu.build(piece) for piece in plan.pieces]
             # Held until the call ends, whatever is evicted or let go of meanwhile.
-            executables = [self.programs.get(build) for build in builds]
+            held = {build: self.programs.get(build) for build in dict.fromkeys(builds)}
+            executables = [held[build] for build in builds]
             results = Results(self.layouts, self.outputs, plan, self.recycler.empty, into)
             return self._run(plan, _Call(builds, executables, feeds, results))
 

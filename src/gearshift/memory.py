@@ -37,7 +37,8 @@ class MemoryReport:
             tensors' sizes, which leaves out what engines keep for themselves.
         limit: what the programs may take together before the least recently used go; None for any.
         mapped: bytes of the artifact, mapped once for all programs and shared between processes.
-        resident: what the whole process has in memory now.
+        resident: what the whole process has in memory now, results that are held or kept to be
+            written to again included.
     """
 
     programs: tuple[ProgramMemory, ...]

@@ -20,6 +20,8 @@ from gearshift.tensors import Array, Shape
 
 _LARGE: Final = 32 << 20
 """Bytes. glibc never lets more than this come from memory that it keeps (mallopt(3))."""
+_HUGE: Final = 1 << 30
+"""Bytes. What is larger is given back: it is too much to hold for the case that it is wanted."""
 _MOST_SPARE: Final = 2
 """A block may be so many times as large as what is wanted, or it would be held for little."""
 
@@ -34,20 +36,25 @@ class Recycler:
     def __init__(self, blocks: int = 1) -> None:
         """Keeps up to so many blocks that nobody uses.
 
-        One is enough for a caller who lets go of a result when the next one is there.
+        As many as a call has large results are enough for a caller who lets go of the last ones
+        when the next ones are there.
         """
         self._free: deque[Array] = deque(maxlen=blocks)
 
     def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Array:
         """An array like `numpy.empty` makes it."""
         nbytes = math.prod(shape) * np.dtype(dtype).itemsize
-        if nbytes < _LARGE:
+        if not _LARGE <= nbytes <= _HUGE:
             return np.empty(shape, dtype)
         block = self._take(nbytes)
         return np.asarray(_Lease(self, block[:nbytes].view(dtype).reshape(shape), block))
 
+    def let_go(self) -> None:
+        """Gives back what nobody uses."""
+        self._free.clear()
+
     def close(self) -> None:
-        """Lets go of what nobody uses; what is in use goes when nobody uses it any more."""
+        """Gives back what nobody uses; what is in use goes when nobody uses it any more."""
         self._free = deque(maxlen=0)
 
     def take_back(self, block: Array) -> None:
@@ -56,13 +63,15 @@ class Recycler:
 
     def _take(self, nbytes: int) -> Array:
         free = self._free
-        while True:
+        for _ in range(len(free)):
             try:
                 block = free.popleft()
-            except IndexError:
-                return np.empty(nbytes, np.uint8)
+            except IndexError:  # another thread was quicker
+                break
             if nbytes <= block.nbytes <= nbytes * _MOST_SPARE:
                 return block
+            free.append(block)  # it may be another result's
+        return np.empty(nbytes, np.uint8)
 
 
 class _Lease:

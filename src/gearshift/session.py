@@ -118,7 +118,8 @@ class Session:
         self._calls = 0  # made and not yet come to their end
         self._worker: ThreadPoolExecutor | None = None
         self._closing = False
-        self._recycler = Recycler(0 if options.memory_budget == "memory" else 1)
+        spares = options.memory_budget in ("balanced", "speed")  # else there is a limit
+        self._recycler = Recycler(len(self._outputs) if spares else 0)
         self._tracks = [
             Track(artifact, self._networks, number, self._options, self._recycler)
             for number in range(len(self._gears.frames))

@@ -137,7 +137,7 @@ def test_an_open_build_is_offered_for_the_rows_between_those_it_was_timed_at() -
         each.rows: (each.seconds, each.alone)
         for each in Measured(Build("b", 0, 2), (*timings, Timing(64, 67.0, 66.0)), 1).offers
     }
-    assert [*offers] == [*range(1, 16), 64]
+    assert [*offers] == [*range(1, 17), 64]
     assert all(offers[each.rows] == (each.seconds, each.alone) for each in timings)
     assert offers[2] == (5.0, 3.5)
     assert offers[15] == (18.0, 17.0)

@@ -310,6 +310,19 @@ def test_a_call_holds_its_programs_while_the_strategy_changes(
         assert engine.built == []
 
 
+def test_what_is_let_go_of_before_a_run_is_built_once_for_it(
+    engine: Watched, tmp_path: Path
+) -> None:
+    engine.may_build.set()
+    with gearshift.load(null_artifact(tmp_path), preload=True) as model:
+        track = model._tracks[0]
+        plan, menu = track.plan(80), track.menu
+        track._adopt(strategy((1, 1)))
+        engine.built.clear()
+        track._executor.run(plan, menu, [rows(80)])
+        assert engine.built == [(8, 1)]
+
+
 _LEAVE = """
 import sys, time
 import numpy as np

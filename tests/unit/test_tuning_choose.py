@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gearshift.errors import OptionError, TableError
 from gearshift.gears.build import Build, Measured, make_menu
+from gearshift.gears.dispatch import Planner
 from gearshift.options import Budget
 from gearshift.tuning import choose as choose_module
 from gearshift.tuning.choose import NOISE, SECOND_ENGINE, Chooser, choose
@@ -39,7 +40,10 @@ def seconds_of(some: Sequence[Measured], sizes: Iterable[int], exact: bool) -> l
     menu = make_menu(some)
     if exact:
         return [menu.wide[rows].seconds if rows in menu.wide else math.inf for rows in sizes]
-    return [menu.planner.plan(rows).cost for rows in sizes]
+    wide = {rows: offer.seconds for rows, offer in menu.wide.items()}
+    side = {rows: offer.seconds for rows, offer in menu.side.items()}
+    planner = Planner(wide, side, menu.lanes)
+    return [planner.plan(rows).cost for rows in sizes]
 
 
 def nbytes_of(table: CostTable, some: Iterable[Measured]) -> int:

@@ -17,7 +17,7 @@ EVERY_UP_TO: Final = 16
 """An open build is used for every number of rows up to here, beyond it for those it was timed at:
 there a row more or less is little of the whole."""
 SPLITTING: Final = 0.03
-"""By how much several pieces have to be quicker than one program of as many rows, as measured.
+"""By how much several pieces have to be quicker than one program of as many rows.
 
 The least of many sums of measured costs is smaller than what it comes to when it runs: on ResNet-50
 and an encoder, where the plans of a table won 1 to 3 % that way, they lost 3 to 6 %.
@@ -80,13 +80,13 @@ class Measured:
     def offers(self) -> tuple[Timing, ...]:
         """The timings, and for an open build what follows from them of the rows between.
 
-        There is not always the time to measure each number of rows; what lies between two of them
-        is taken to lie on the line between.
+        There is not always the time to measure each number of rows, and in lanes only some are;
+        what lies between two of them is taken to lie on the line between.
         """
         if self.build.rows != OPEN:
             return self.timings
         known = [timing.rows for timing in self.timings]
-        rows = sorted({*known, *range(min(known), min(max(known), EVERY_UP_TO))})
+        rows = sorted({*known, *range(min(known), min(max(known), EVERY_UP_TO) + 1)})
         seconds = np.interp(rows, known, [timing.seconds for timing in self.timings])
         alone = np.interp(rows, known, [timing.alone for timing in self.timings])
         return tuple(map(Timing, rows, seconds.tolist(), alone.tolist()))
@@ -163,7 +163,7 @@ class Menu:
 
 
 def make_menu(measured: Iterable[Measured]) -> Menu:
-    """The menu of those builds. An open build is offered for the numbers of rows it was timed at.
+    """The menu of those builds. An open build is offered for all of `Measured.offers`.
 
     A build with lanes is offered by itself as well, with its other lanes idle.
     """

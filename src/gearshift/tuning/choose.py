@@ -252,6 +252,9 @@ class Chooser:
         else:
             sets = single_sets(count)
         sets = sets[self.scales.runs(sets)]
+        on_one = np.array([each.build.threads > 0 for each in self.scales.measured])
+        if not (lean := (sets & on_one).any(axis=1)).all():
+            sets = sets[~lean]  # what a thread needs less is no reason to do without the others
         nbytes = self.scales.nbytes(sets)
         score = self.scales.score(sets, 1)
         return np.asarray(sets[np.lexsort((score, nbytes))[0]])
@@ -266,7 +269,9 @@ class Chooser:
             leanest: dict[int, int] = {}
             for index, each in enumerate(measured):
                 gears = {timing.rows for timing in each.timings} & self.scales.sizes
-                for rows in gears if each.build.engine in allowed else ():
+                for rows in (
+                    gears if each.build.engine in allowed and not each.build.threads else ()
+                ):
                     rival = leanest.get(rows)
                     if rival is None or each.nbytes < measured[rival].nbytes:
                         leanest[rows] = index
@@ -282,7 +287,9 @@ class Chooser:
         if dynamic:
             first = min(dynamic, key=lambda index: (self._rank(index), index))
             return self._nbytes(singles[first])
-        two = np.argsort([each.nbytes for each in measured], kind="stable")[:2]
+        two = np.lexsort(
+            ([each.nbytes for each in measured], [each.build.threads for each in measured])
+        )[:2]
         return self._nbytes(np.asarray(singles[two].any(axis=0)))
 
     def _rank(self, index: int) -> tuple[int, int]:

@@ -39,7 +39,9 @@ def unpromising(build: Build, costs: Costs) -> str | None:
     this model.
     """
     if build.threads == 1:
-        shared = best_cost(costs, build.rows)
+        shared = best_cost(
+            {each: cost for each, cost in costs.items() if not each.build.threads}, build.rows
+        )
         if _LONG_FOR_ONE_THREAD < shared < math.inf:
             return f"not promising: on all threads as many rows take {shared * 1e3:.1f} ms"
     last = next_smaller(build, costs)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gearshift.gears.build import OPEN, SPLITTING, Measured, Timing
+from gearshift.gears.build import OPEN, Measured, Timing
 from gearshift.tuning.table import CostTable
 
 Sets = npt.NDArray[np.bool_]
@@ -112,7 +112,11 @@ class Scales:
         return float(self._weights @ part), float(part.max())
 
     def plans(self, sets: Sets, lanes: int) -> Floats:
-        """Seconds of the best plan; one row for each size, one column for each set."""
+        """Seconds of the best plan; one row for each size, one column for each set.
+
+        The margin that a session's plans have for whole programs (`SPLITTING`) is left out: by it
+        sets would look better without them, or a program better for being there at all.
+        """
         wide = _least(sets, self._wide)
         if self._exact:
             return self._exactly(wide)
@@ -121,8 +125,7 @@ class Scales:
         for unit in np.unique(self._units):
             here = self._units == unit
             plans[here] = self._in_units(int(unit), self._sizes[here], wide, side, lanes)
-        whole = self._exactly(wide)
-        return np.where(whole <= plans * (1 + SPLITTING), whole, plans)
+        return plans
 
     def runs(self, sets: Sets) -> Sets:
         """Whether each set has a program for each size."""
