@@ -5,6 +5,7 @@ An engine's library and the network are opened when the first program of that en
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Collection, Iterable
@@ -66,26 +67,31 @@ class Room:
 
 
 class Runs:
-    """A context manager round every run, so that pauses between them can be told.
-
-    Attributes:
-        begun: how many were begun so far.
-        under_way: how many have not ended yet.
-    """
+    """A context manager round every run, so that pauses between them can be told."""
 
     def __init__(self) -> None:
         self._counting = threading.Lock()
-        self.begun = 0
-        self.under_way = 0
+        self._under_way = 0
+        self._ended = -math.inf
+
+    @property
+    def pause(self) -> float:
+        """Seconds since the last one ended; 0 while one is under way.
+
+        That none began for a while would not do: who looks may get the cores just when a long one
+        has ended, and the next follows at once.
+        """
+        with self._counting:
+            return 0.0 if self._under_way else time.monotonic() - self._ended
 
     def __enter__(self) -> None:
         with self._counting:
-            self.begun += 1
-            self.under_way += 1
+            self._under_way += 1
 
     def __exit__(self, *_: object) -> None:
         with self._counting:
-            self.under_way -= 1
+            self._under_way -= 1
+            self._ended = time.monotonic()
 
 
 class Networks:
@@ -149,10 +155,9 @@ class Networks:
         end = time.monotonic() + _LONGEST_WAIT
         paused = False
         while not paused and time.monotonic() < end:
-            begun = self.runs.begun
             if self.closing.wait(_PAUSE) or not threading.main_thread().is_alive():
                 return False
-            paused = begun == self.runs.begun and not self.runs.under_way
+            paused = self.runs.pause >= _PAUSE
         return True
 
     def close(self) -> None:

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from artifacts import null_artifact
 from gearshift.artifact.reader import Artifact
 from gearshift.cli.costs import rows_to_plan
+from gearshift.cli.costs_report import _of_one_run
+from gearshift.gears.build import Build
 from gearshift.gears.dispatch import Piece, Plan
+from gearshift.opening import gear_set
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,10 @@ def test_a_short_plan_says_all(alone: list[int], lanes: list[list[int]]) -> None
     plan = Plan(sum(piece.rows for piece in pieces), tuple(pieces), 1.0)
     assert expanded(plan.short) == expanded(str(plan))
     assert len(plan.short) <= len(str(plan))
+
+
+def test_a_program_for_one_shape_says_its_threads(tmp_path: Path) -> None:
+    with Artifact.open(null_artifact(tmp_path)) as artifact:
+        gears = gear_set(artifact.manifest)
+    assert _of_one_run(Build("null", 1), gears) == "null, this shape"
+    assert _of_one_run(Build("null", 1, threads=1), gears) == "null, this shape on 1 thread"

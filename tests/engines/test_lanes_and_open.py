@@ -144,12 +144,16 @@ def test_onnxruntime_keeps_one_session_per_number_of_threads(tmp_path: Path) -> 
 def test_one_thread_gives_the_same(engine: str, tmp_path: Path) -> None:
     loaded = load(engine, ROW_SUMS, tmp_path)
     x = whole((4, 3), 5)
-    for executable in (
-        loaded.executable({"x": (4, 3)}, threads=1),
-        loaded.executable({"x": (4, 3)}, 1, None, 1),
-    ):
-        (y,) = executable.run([x])
-        np.testing.assert_array_equal(y, np.repeat(x.sum(1, keepdims=True), 2, 1))
+    (y,) = loaded.executable({"x": (4, 3)}, threads=1).run([x])
+    np.testing.assert_array_equal(y, np.repeat(x.sum(1, keepdims=True), 2, 1))
+
+
+def test_onnxruntime_takes_as_many_threads_as_are_said(tmp_path: Path) -> None:
+    loaded = load("onnxruntime", ROW_SUMS, tmp_path)
+    one, other = (loaded.executable({"x": (4, 3)}, threads=threads) for threads in (1, 3))
+    assert sorted(loaded._sessions) == [1, 3]  # type: ignore[attr-defined]
+    x = whole((4, 3), 5)
+    np.testing.assert_array_equal(one.run([x])[0], other.run([x])[0])
 
 
 def test_openvino_takes_as_many_threads_as_are_said(tmp_path: Path) -> None:

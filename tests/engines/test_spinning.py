@@ -73,8 +73,12 @@ def test_threads_spin_on_where_no_others_run(session: Session, spinning: list[bo
     assert spinning == [True]
 
 
-@pytest.mark.parametrize("beside", [Build("openvino", 1), Build("onnxruntime", OPEN, 2)], ids=str)
-def test_another_engine_or_number_of_lanes_ends_it_and_its_end_allows_it(
+@pytest.mark.parametrize(
+    "beside",
+    [Build("openvino", 1), Build("onnxruntime", OPEN, 2), Build("onnxruntime", OPEN, 1, 1)],
+    ids=str,
+)
+def test_another_engine_or_number_of_lanes_or_threads_ends_it_and_its_end_allows_it(
     session: Session, spinning: list[bool], beside: Build
 ) -> None:
     run(session)

@@ -104,3 +104,21 @@ def test_image_gears_and_ranges_are_measured_too(
         with gearshift.load(path) as model:
             assert model.memory().measured
             agree(model, onnx_file, feeds_of({"x": (1, 3, 8, 16)}))
+
+
+def test_ranges_are_not_measured_on_one_thread(
+    onnx_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest input is what is timed, and the largest may be what runs."""
+    monkeypatch.setenv("GEARSHIFT_CACHE_DIR", str(tmp_path / "cache"))
+    path = tmp_path / "range.om"
+    gearshift.compile(onnx_file, output=path, input_shape_range="x:[1~8,3,8,8~640]")
+    with gearshift.load(path, threads=2, tune=0) as model:
+        (table,) = model.tune(seconds=0)
+    assert {each.build.threads for each in table.measured} == {0}
+    assert {each.build.threads for each in table.dropped} <= {0}
+    fixed = tmp_path / "fixed.om"
+    gearshift.compile(onnx_file, output=fixed, input_shape="x:1,3,8,8")
+    with gearshift.load(fixed, threads=2, tune=0, engine="openvino") as model:
+        (table,) = model.tune(seconds=2)
+    assert {each.build.threads for each in table.measured} == {0, 1}

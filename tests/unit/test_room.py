@@ -1,12 +1,15 @@
-"""Programs of several holders under one limit."""
+"""Programs of several holders under one limit, and the pauses in which they are built."""
 
 from __future__ import annotations
+
+import math
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gearshift.gears.build import Build
-from gearshift.networks import Room
+from gearshift.networks import Room, Runs
 
 LIMIT = 10
 
@@ -52,3 +55,16 @@ def test_who_leaves_is_not_asked_again() -> None:
     room.leave(first)
     room.take(second, Build("null", 8), 8, LIMIT)
     assert second.held == set() == first.held, "nothing was dropped"
+
+
+def test_a_pause_begins_with_the_end_of_a_run() -> None:
+    runs = Runs()
+    assert runs.pause == math.inf
+    with runs:
+        assert runs.pause == 0
+        with runs:
+            pass
+        assert runs.pause == 0, "one is still under way"
+    assert 0 <= runs.pause < 1
+    time.sleep(0.02)
+    assert runs.pause >= 0.02

@@ -29,6 +29,7 @@ class Watched(NullEngine):
     """A null engine that tells what it builds, and waits with all but one row until it may."""
 
     built: list[tuple[int, int]]
+    threads: list[int]
     may_build: threading.Event
     refuses: int | None
 
@@ -49,6 +50,7 @@ class Watched(NullEngine):
                 if size > 1:
                     assert watched.may_build.wait(10)
                 watched.built.append((size, lanes))
+                watched.threads.append(threads)
                 return loaded.executable(shapes, lanes, blob, threads)
 
         return Waiting()
@@ -57,7 +59,8 @@ class Watched(NullEngine):
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     engine = Watched()
-    engine.built, engine.may_build, engine.refuses = [], threading.Event(), None
+    engine.built, engine.threads, engine.refuses = [], [], None
+    engine.may_build = threading.Event()
     monkeypatch.setattr("gearshift.opening.get_engine", lambda _: engine)
     yield engine
     engine.may_build.set()
@@ -350,3 +353,14 @@ def test_a_process_that_ends_without_closing_builds_no_more(tmp_path: Path) -> N
     said = done.stdout.split()
     assert "leaving" in said
     assert said.count("built") <= 2, "the one under way may come to its end"
+
+
+def test_a_program_is_built_for_its_threads(engine: Watched, tmp_path: Path) -> None:
+    engine.may_build.set()
+    with gearshift.load(null_artifact(tmp_path)) as model:
+        programs = model._tracks[0]._programs
+        programs.get(Build("null", 1))
+        programs.get(Build("null", 1, threads=1))
+        programs.use({Build("null", 2, threads=1): 0}, None, lambda build: b"made before")
+        programs.get(Build("null", 2, threads=1))
+    assert engine.threads == [0, 1, 1]

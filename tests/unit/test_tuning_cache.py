@@ -86,7 +86,11 @@ def test_a_blob_is_found_again(data: bytes) -> None:
 
 def test_each_build_has_its_own_blob(monkeypatch: pytest.MonkeyPatch) -> None:
     builds = [
-        Build(name, rows, lanes) for name in ("a", "b") for rows in (1, 11) for lanes in (1, 2)
+        Build(name, rows, lanes, threads)
+        for name in ("a", "b")
+        for rows in (1, 11)
+        for lanes in (1, 2)
+        for threads in (0, 1)
     ]
     for build in builds:
         keep_blob(SAMPLE, build, str(build).encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -447,3 +448,14 @@ def test_equal_tables_give_equal_choices() -> None:
     budgets: list[Budget | int] = ["speed", "balanced", "memory", 50 * MB]
     for budget in budgets:
         assert len({choose(table_of(same), budget, (8,)) for _ in range(3)}) == 1
+
+
+def test_one_thread_is_not_chosen_because_it_is_lean() -> None:
+    single = Measured(Build("openvino", 1, threads=1), fixed(1, 5e-3).timings, 5 * MB)
+    table = table_of([fixed(1, 0.9e-3, 6), single], openvino=60)
+    for budget in ("memory", "balanced", 66 * MB):
+        assert builds(choose(table, budget, (1,))) == {Build("openvino", 1)}
+        assert builds(choose(table, budget, (1,), exact=True)) == {Build("openvino", 1)}
+    assert builds(choose(table_of([single]), "memory", (1,))) == {single.build}
+    quick = replace(single, timings=fixed(1, 0.5e-3).timings)
+    assert builds(choose(table_of([fixed(1, 0.9e-3, 6), quick]), "speed", (1,))) == {single.build}

@@ -382,3 +382,41 @@ def test_it_runs_with_inputs_that_carry_no_rows(tmp_path: Path) -> None:
         probe = opened(artifact)
         assert probe.make(Make(Build("null", 8), (8,))).reason == ""
         assert probe.make(Make(Build("null", 4, 2), (4,))).reason == ""
+
+
+def test_short_runs_come_after_a_pause_and_long_ones_do_not(
+    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = Probe(artifact, "null", 1)
+    probe.open()
+    build = Build("null", 2)
+    took = {2: 0.001}
+    pauses: list[float] = []
+
+    def run(candidate: Candidate, times: int) -> list[Array]:
+        nonlocal now
+        now += took[candidate.rows] * times
+        return []
+
+    now = 0.0
+    monkeypatch.setattr(probe, "_run", run)
+    monkeypatch.setattr(probes.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(probes.time, "sleep", pauses.append)
+    candidate = Candidate(build, 2, 1)
+    probe._row_seconds[build] = 1.0  # the cold run: no pause is thought to be needed
+    assert probe._time(candidate, 1) == pytest.approx(0.001)
+    assert len(pauses) == 1, "what proved to be short was timed once more, after a pause"
+    assert probe._time(candidate, 2) == pytest.approx(0.001)
+    assert len(pauses) == 2
+    took[2] = 0.5
+    assert probe._time(candidate, 1) == pytest.approx(0.5)
+    assert len(pauses) == 3
+    assert probe._time(candidate, 1) == pytest.approx(0.5)
+    assert len(pauses) == 3
+
+
+def test_results_that_are_kept_are_no_memory_of_programs(artifact: Artifact) -> None:
+    probe = Probe(artifact, "null", 1)
+    probe._recycler.take_back(np.empty(10, np.uint8))
+    probe._resident()
+    assert not probe._recycler._free

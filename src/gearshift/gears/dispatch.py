@@ -1,4 +1,4 @@
-"""Which gears run n rows at the least cost. Exact, and pure arithmetic.
+"""Which gears run n rows at the least cost, but for a margin. Exact, and pure arithmetic.
 
 With ``c(g)`` the cost of one run of gear g (padding, copy and slice included), the best way to run
 n rows one piece after the other is
@@ -9,6 +9,9 @@ Where k lanes run side by side, they share out m of the rows evenly and the long
 counts; the other rows run before that with the machine to themselves:
 
     plan(n) = min over m of  f_wide(n - m) + f_lane(ceil(m / k)).
+
+Where a gear has exactly n rows, a plan of several pieces has to cost less than one run of it by
+more than the margin, which is 0 unless costs were measured.
 
 Every lane runs the same gears in the same order, the last one padded if need be: side by side, two
 executions of one program measured quicker than two programs, and costs are of the former.
