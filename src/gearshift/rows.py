@@ -116,8 +116,9 @@ class Results:
 
     def finish(self) -> list[Array]:
         """The outputs, once every piece was added."""
-        if all(whole is not None for whole in self._wholes):
-            return [whole for whole in self._wholes if whole is not None]
+        wholes = [whole for whole in self._wholes if whole is not None]
+        if len(wholes) == len(self._wholes):
+            return wholes
         layouts = [
             layout if whole is None else None
             for layout, whole in zip(self._layouts, self._wholes, strict=True)

@@ -151,7 +151,7 @@ class Track:
         strategy = self.strategy
         menu = strategy.menu
         plan = self._plan(rows, menu)
-        missing = {build for build in map(menu.build, plan.pieces) if not self._programs.has(build)}
+        missing = [build for build in menu.builds_of(plan) if not self._programs.has(build)]
         if not missing or not strategy.may_split:
             return plan, menu
         if not self._programs.built and not self._start(menu.starter):

@@ -39,9 +39,9 @@ def usable_sets(table: CostTable, exact: bool) -> Iterator[tuple[Measured, ...]]
 def seconds_of(some: Sequence[Measured], sizes: Iterable[int], exact: bool) -> list[float]:
     """Seconds of the best plan of each size, as a session would plan it."""
     menu = make_menu(some)
-    if exact:
-        return [menu.wide[rows].seconds if rows in menu.wide else math.inf for rows in sizes]
     wide = {rows: offer.seconds for rows, offer in menu.wide.items()}
+    if exact:
+        return [wide.get(rows, math.inf) for rows in sizes]
     side = {rows: offer.seconds for rows, offer in menu.side.items()}
     planner = Planner(wide, side, menu.lanes)
     return [planner.plan(rows).cost for rows in sizes]

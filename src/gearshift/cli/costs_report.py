@@ -140,8 +140,7 @@ def _print_calls(costs: Costs) -> None:
 
 def _of_one_run(build: Build, frame: GearSet) -> str:
     is_any = build.rows == OPEN or frame.mode == "range"
-    threads = " on 1 thread" if build.threads else ""
-    return f"{build.engine}, {'any shape' if is_any else 'this shape'}{threads}"
+    return f"{build.engine}, {'any shape' if is_any else 'this shape'}{build.manner}"
 
 
 def _programs(costs: Costs) -> Iterator[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Final
 from gearshift.gears.build import EVERY_UP_TO, OPEN, Build
 
 _FEW: Final = 2
+"""Up to so many rows one thread is tried: more are worth waking the others for."""
 
 
 def candidate_sizes(gears: Iterable[int], separable: bool) -> tuple[int, ...]:

@@ -252,12 +252,11 @@ class Chooser:
         else:
             sets = single_sets(count)
         sets = sets[self.scales.runs(sets)]
-        on_one = np.array([each.build.threads > 0 for each in self.scales.measured])
-        if not (lean := (sets & on_one).any(axis=1)).all():
-            sets = sets[~lean]  # what a thread needs less is no reason to do without the others
         nbytes = self.scales.nbytes(sets)
         score = self.scales.score(sets, 1)
-        return np.asarray(sets[np.lexsort((score, nbytes))[0]])
+        # What a single thread needs less is no reason to do without the others.
+        on_one = sets @ np.array([each.build.threads > 0 for each in self.scales.measured])
+        return np.asarray(sets[np.lexsort((score, nbytes, on_one))[0]])
 
     def _lean_unions(self) -> Sets:
         """For all engines and for each by itself: of each gear the leanest build that runs it."""
@@ -268,10 +267,9 @@ class Chooser:
             union = np.zeros(len(measured), np.bool_)
             leanest: dict[int, int] = {}
             for index, each in enumerate(measured):
-                gears = {timing.rows for timing in each.timings} & self.scales.sizes
-                for rows in (
-                    gears if each.build.engine in allowed and not each.build.threads else ()
-                ):
+                if each.build.engine not in allowed or each.build.threads:
+                    continue
+                for rows in {timing.rows for timing in each.timings} & self.scales.sizes:
                     rival = leanest.get(rows)
                     if rival is None or each.nbytes < measured[rival].nbytes:
                         leanest[rows] = index

@@ -56,10 +56,11 @@ class Trial:
         self._child = self._started()
         fixed = self._child.opened.fixed_programs
         builds = candidate_builds(engine, fixed, sizes, threads, self._separable)
-        if gear_set(artifact.manifest).mode == "range":
+        gears = gear_set(artifact.manifest)
+        if gears.mode == "range":
             # It is timed on the smallest input and runs the largest: one thread would look good.
             builds = tuple(build for build in builds if not build.threads)
-        if not gear_set(artifact.manifest).frames[frame].has_rows:
+        if not gears.frames[frame].has_rows:
             # One shape, one program: open or not is the same.
             builds = tuple(build for build in builds if (build.rows == OPEN) != fixed)
         self.builds = builds

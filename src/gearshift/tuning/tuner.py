@@ -217,7 +217,7 @@ class _Tuning:
                 self._make(trial, build, self._watch.left(part) / _ALL_SIZES)
 
     def _make(self, trial: Trial, build: Build, seconds: float) -> None:
-        if unpromising(build, self._costs()) and not build.threads:
+        if not build.threads and unpromising(build, self._costs()):
             # A neighbour may have made it look so: none is ruled out on one glance.
             trial.look_again(next_smaller(build, self._costs()))
         reason = unpromising(build, self._costs())
