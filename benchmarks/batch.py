@@ -6,6 +6,7 @@ Protocol "changing": another number of rows in each call, in random order, as in
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,10 @@ from benchmarks.ratios import Ratio, best_over_ours
 from benchmarks.rounds import Blocks, Board, Times, changing_count, measure, same_count
 from benchmarks.screen import OnProgress
 from benchmarks.worker import Worker, open_workers
+
+
+_SETTLE_S: Final = 3.0
+"""What a contender does in pauses has to be over: gearshift moves its programs to huge pages."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ def run_model(
     with open_workers(contenders, ready.setup) as workers:
         on_progress(f"{name}: comparing outputs", 0.0)
         check_agreement(workers, ready)
+        time.sleep(_SETTLE_S)
         return tuple(_play(name, each, workers, seconds, on_progress) for each in PROTOCOLS)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gearshift.engines.base import Executable
-from gearshift.gears.build import Build, Menu
+from gearshift.gears.build import Menu
 from gearshift.gears.dispatch import Piece, Plan
 from gearshift.lanes import Lanes
 from gearshift.programs import Programs
@@ -22,7 +22,6 @@ from gearshift.tensors import Array, RowLayout, TensorSpec
 class _Call:
     """What runs each piece, and what all of them read and write."""
 
-    builds: Sequence[Build]
     executables: Sequence[Executable]
     feeds: Sequence[Array]
     results: Results
@@ -53,7 +52,7 @@ class Executor:
             held = {build: self.programs.get(build) for build in dict.fromkeys(builds)}
             executables = [held[build] for build in builds]
             results = Results(self.layouts, self.outputs, plan, self.recycler.empty, into)
-            return self._run(plan, _Call(builds, executables, feeds, results))
+            return self._run(plan, _Call(executables, feeds, results))
 
     def _run(self, plan: Plan, call: _Call) -> list[Array]:
         self._run_pieces(call, plan.alone, 0, 0)
@@ -76,7 +75,6 @@ class Executor:
             began = time.perf_counter()
             made = call.executables[number].run(feeds, targets)
             self.stats.count_piece(piece, time.perf_counter() - began)
-            self.programs.ran(call.builds[number])
             call.results.add(number, start, piece, made)
             number += 1
             start += piece.rows

@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from gearshift.artifact.reader import Artifact
 from gearshift.engines.base import LoadedNetwork
+from gearshift.engines.pages import HugePages
 from gearshift.engines.registry import get_engine
 from gearshift.errors import ClosedError
 from gearshift.gears.build import Build
@@ -97,8 +98,9 @@ class Runs:
 class Networks:
     """An artifact's network on each engine that is used, opened when it is first wanted."""
 
-    def __init__(self, artifact: Artifact, threads: int | None) -> None:
+    def __init__(self, artifact: Artifact, threads: int | None, *, huge_pages: bool = True) -> None:
         self.artifact = artifact
+        self.pages = HugePages(wanted=huge_pages)
         self.building = threading.Lock()  # one at a time: a compilation takes every core
         self.closing = threading.Event()
         self.room = Room()

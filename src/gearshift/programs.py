@@ -5,13 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from typing import Final
 
 from gearshift.engines.base import Executable
 from gearshift.engines.memory import give_back_memory
 from gearshift.errors import ClosedError, EngineError
-from gearshift.gears.build import Build
+from gearshift.gears.build import OPEN, Build
 from gearshift.gears.gear import GearSet
 from gearshift.networks import Networks
+from gearshift.running import Running
+
+_AT_ONCE: Final = 8
+"""Huge pages to move to at a time: between them it is seen whether calls came."""
 
 _LOG = logging.getLogger("gearshift")
 
@@ -31,13 +37,13 @@ class Programs:
         self._networks = networks
         self._room = networks.room
         self.runs = networks.runs
+        self._pages = networks.pages
         self._pool = networks.artifact.pool
         self._gears = gears
         self._limit: int | None = None
         self._built: dict[Build, Executable] = {}
         self._nbytes: Mapping[Build, int] = {}
         self._find_blob: FindBlob = lambda build: None
-        self._unused: set[Build] = set()
         self._wanted: list[Build] = []
         self._failed: set[Build] = set()
         self._changing = threading.Lock()
@@ -101,22 +107,17 @@ class Programs:
         with self._changing:
             self._built.pop(build, None)
 
-    def ran(self, build: Build) -> None:
-        """Told after each run: an engine that repacks weights in the first leaves memory behind."""
-        if self._unused and build in self._unused:
-            self._unused.discard(build)
-            give_back_memory(self._pool)
-
     def want(self, builds: Iterable[Build]) -> None:
         """Builds them in the background. One that fails is logged, and not tried again."""
         with self._changing:
             known = {*self._wanted, *self._failed, *self._built}
             self._wanted += [build for build in builds if build not in known]
-            if not self._wanted or self._builder is not None or self._networks.closing.is_set():
-                return
-            # It ends with its work: one that idled would have to be told when the process ends.
-            self._builder = threading.Thread(target=self._build_wanted, name="gearshift-builder")
-        self._builder.start()
+        self._work_in_pauses()
+
+    def tend(self) -> None:
+        """To be called after runs: has memory that they took moved to huge pages in a pause."""
+        if self._pages.pending:
+            self._work_in_pauses()
 
     def close(self) -> None:
         """Lets go of everything, once what is being built is built."""
@@ -128,27 +129,43 @@ class Programs:
         with self._networks.building:
             self._built.clear()
 
-    def _build_wanted(self) -> None:
-        while (build := self._next_wanted()) is not None:
-            try:
-                self._build(build)
-            except ClosedError:
-                pass  # and nothing is wanted any more
-            except Exception as error:  # noqa: BLE001 - there is nobody to raise it to
-                _LOG.warning("%s cannot be built and will not be used: %s", build, error)
-                self._failed.add(build)
-            with self._changing:
-                self._wanted.remove(build)
+    def _work_in_pauses(self) -> None:
+        """Has what is left to do done by a thread, if there is something and none does it yet."""
+        with self._changing:
+            if not (self._wanted or self._pages.pending):
+                return
+            if self._builder is not None or self._networks.closing.is_set():
+                return
+            # It ends with its work: one that idled would have to be told when the process ends.
+            self._builder = threading.Thread(target=self._work, name="gearshift-builder")
+        self._builder.start()
 
-    def _next_wanted(self) -> Build | None:
-        """The next one, once calls pause; None if there is none left, and the builder ends."""
+    def _work(self) -> None:
+        while (job := self._next_job()) is not None:
+            job()
+
+    def _next_job(self) -> Callable[[], None] | None:
+        """What to do next, once calls pause; None if there is nothing left, and the thread ends."""
         go_on = self._networks.wait_for_pause()
         with self._changing:
-            if self._wanted and go_on:
-                return self._wanted[0]
+            if go_on and self._wanted:
+                return partial(self._build_in_background, self._wanted[0])
+            if go_on and self._pages.pending:
+                return partial(self._pages.merge, _AT_ONCE)
             self._wanted.clear()
             self._builder = None
             return None
+
+    def _build_in_background(self, build: Build) -> None:
+        try:
+            self._build(build)
+        except ClosedError:
+            pass  # and nothing is wanted any more
+        except Exception as error:  # noqa: BLE001 - there is nobody to raise it to
+            _LOG.warning("%s cannot be built and will not be used: %s", build, error)
+            self._failed.add(build)
+        with self._changing:
+            self._wanted.remove(build)
 
     def _build(self, build: Build) -> Executable:
         with self._networks.building:
@@ -159,11 +176,12 @@ class Programs:
             if self._limit is not None:
                 self._room.take(self, build, self._nbytes.get(build, 0), self._limit)
             try:
-                executable = self._make(build)
+                with self._pages.watch():
+                    made = self._make(build)
             except EngineError:
                 self._failed.add(build)
                 raise
-            self._unused.add(build)
+            executable = Running(made, self._pages, self._pool, is_open=build.rows == OPEN)
             with self._changing:
                 if build in self._nbytes:  # else it is for a call that began before others came
                     self._built[build] = executable

@@ -113,7 +113,9 @@ class Session:
         self._framing = Framing(self.manifest)
         self._images = Images(self.manifest)
         self._options = replace(options, threads=thread_count(options.threads))
-        self._networks = Networks(artifact, self._options.threads)
+        self._networks = Networks(
+            artifact, self._options.threads, huge_pages=options.memory_budget != "memory"
+        )
         self._lock = threading.Condition()
         self._calls = 0  # made and not yet come to their end
         self._worker: ThreadPoolExecutor | None = None

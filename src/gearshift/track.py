@@ -141,7 +141,10 @@ class Track:
         self, rows: int, gear: int | None, feeds: list[Array], into: Sequence[Array | None]
     ) -> list[Array]:
         plan, menu = self._within_reach(gear or rows)
-        return self._executor.run(plan if gear is None else plan.first(rows), menu, feeds, into)
+        plan = plan if gear is None else plan.first(rows)
+        made = self._executor.run(plan, menu, feeds, into)
+        self._programs.tend()
+        return made
 
     def _within_reach(self, rows: int) -> tuple[Plan, Menu]:
         """The plan for now, and the menu it is over: not all programs may have been built yet.

@@ -11,8 +11,9 @@ import psutil
 import pytest
 from networks import EXACT
 
-from gearshift.engines import memory
+from gearshift.engines import mappings, memory
 from gearshift.engines.base import EngineOptions, Network
+from gearshift.engines.mappings import libc
 from gearshift.engines.memory import give_back_memory
 from gearshift.engines.registry import get_engine
 from gearshift.staging import stage
@@ -36,8 +37,8 @@ def mapped(tmp_path: Path) -> Array:
 
 def resident() -> int:
     """Without what was freed but not given back, which would leave in the middle of a figure."""
-    if hasattr(memory._libc(), "malloc_trim"):
-        memory._libc().malloc_trim(0)
+    if hasattr(libc(), "malloc_trim"):
+        libc().malloc_trim(0)
     return int(psutil.Process().memory_info().rss)
 
 
@@ -120,7 +121,7 @@ def test_a_pool_that_is_no_file_is_kept(size: int) -> None:
 
 @on_linux
 def test_freed_memory_leaves() -> None:
-    if not hasattr(memory._libc(), "malloc_trim"):
+    if not hasattr(libc(), "malloc_trim"):
         pytest.skip("not glibc")
     blocks = [bytes(100_000) for _ in range(1000)]  # too small to be mapped one by one
     before = resident()
@@ -139,8 +140,8 @@ def test_a_system_that_does_not_say_what_is_mapped_keeps_it(
     place = tmp_path / "nothing"
     if unreadable == "empty":
         place.touch()
-    monkeypatch.setattr(memory, "_PAGEMAP", place)
-    monkeypatch.setattr(memory, "_MAPS", place)
+    monkeypatch.setattr(mappings, "_PAGEMAP", place)
+    monkeypatch.setattr(mappings, "_MAPS", place)
     before = resident()
     give_back_memory(mapped)
     assert before - resident() < 0.5 * SIZE
@@ -148,7 +149,7 @@ def test_a_system_that_does_not_say_what_is_mapped_keeps_it(
 
 def test_elsewhere_nothing_happens(mapped: Array, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(memory, "_libc", None)  # calling it would fail
+    monkeypatch.setattr(memory, "libc", None)  # calling it would fail
     give_back_memory(mapped)
 
 

@@ -78,7 +78,9 @@ class Probe:
         gears = gear_set(manifest)
         self._gears = gears.frames[frame]
         self._feeds = ones(gears, frame, 2 * (max(self._gears.sizes) + threads))
-        self._programs = Programs(Networks(artifact, threads), self._gears)
+        networks = Networks(artifact, threads)
+        self._pages = networks.pages
+        self._programs = Programs(networks, self._gears)
         self._recycler = Recycler(len(manifest.outputs))
         self._executor = Executor(
             self._gears.row_inputs,
@@ -166,6 +168,7 @@ class Probe:
         start = time.perf_counter()
         outputs = self._run(candidate, 1)
         first = time.perf_counter() - start
+        self._pages.merge()  # as a session does in its pauses
         self._agreement.check(candidate.rows * candidate.lanes, outputs)
         self._row_seconds[candidate.build] = first / candidate.rows
         if candidate.build.rows == OPEN:
