@@ -61,7 +61,8 @@ _ALLOWED = {
     "opening": {"aipp", "errors", "tensors", "options", "gears", "engines", "artifact"},
     "tuning": {
         "_version", "errors", "tensors", "options", "gears", "engines", "artifact", "rows",
-        "stats", "lanes", "opening", "networks", "programs", "execution", "recycling",
+        "stats", "lanes", "opening", "networks", "programs", "running", "execution",
+        "recycling",
         # The probe, a process of its own, compares outputs and looks at memory as a compile does.
         "verify", "analysis",
     },
@@ -69,7 +70,8 @@ _ALLOWED = {
     "recycling": {"tensors"},
     "memory": {"gears"},
     "networks": {"errors", "gears", "engines", "artifact", "opening"},
-    "programs": {"errors", "gears", "engines", "networks"},
+    "running": {"engines", "tensors"},
+    "programs": {"errors", "gears", "engines", "networks", "running"},
     "execution": {
         "gears", "tensors", "engines", "programs", "lanes", "rows", "stats", "recycling",
     },
