@@ -19,7 +19,6 @@ from benchmarks.rounds import Blocks, Board, Times, changing_count, measure, sam
 from benchmarks.screen import OnProgress
 from benchmarks.worker import Worker, open_workers
 
-
 _SETTLE_S: Final = 3.0
 """What a contender does in pauses has to be over: gearshift moves its programs to huge pages."""
 

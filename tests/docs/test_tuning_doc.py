@@ -35,7 +35,7 @@ def test_the_numbers_of_the_page() -> None:
     assert tuner._BUILDING == 0.5, "written out: half"
     assert choose._BALANCED == 1.2, "written out: a fifth more"
     assert f"or {choose._SMALL_CHANGE >> 20} MiB more" in words
-    assert f"more than {100 * choose.NOISE:g} % of that" in words
+    assert f"more than {100 * choose.EACH_PROGRAM:g} % of that" in words
     assert f"more than {100 * choose.SECOND_ENGINE:g} % on top" in words
     assert f"more than {100 * weigh._WORST_MAY_LOSE:g} % at any" in words
     assert f"spread out beyond {weigh._FEW}" in words

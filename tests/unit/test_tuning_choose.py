@@ -18,7 +18,7 @@ from gearshift.gears.build import Build, Measured, make_menu
 from gearshift.gears.dispatch import Planner
 from gearshift.options import Budget
 from gearshift.tuning import choose as choose_module
-from gearshift.tuning.choose import NOISE, SECOND_ENGINE, Chooser, choose
+from gearshift.tuning.choose import EACH_PROGRAM, SECOND_ENGINE, Chooser, choose
 from gearshift.tuning.explain import explain
 from gearshift.tuning.table import CostTable, Dropped
 from gearshift.tuning.weigh import Floats, Scales, Sets, spread_sizes
@@ -77,7 +77,7 @@ class Oracle:
 
     def worth(self, some: tuple[Measured, ...]) -> float:
         engines = {each.build.engine for each in some}
-        asked = (1 + NOISE) ** len(some) * (1 + SECOND_ENGINE) ** (len(engines) - 1)
+        asked = (1 + EACH_PROGRAM) ** len(some) * (1 + SECOND_ENGINE) ** (len(engines) - 1)
         return self.score(some) * asked
 
     def least(self) -> int:
@@ -94,7 +94,7 @@ def check(table: CostTable, oracle: Oracle, limit: float, chosen: tuple[Measured
     for one in chosen:
         others = tuple(each for each in chosen if each is not one)
         if others in oracle.sets:
-            assert oracle.score(others) >= oracle.score(chosen) * (1 + NOISE) * (1 - 1e-8)
+            assert oracle.score(others) >= oracle.score(chosen) * (1 + EACH_PROGRAM) * (1 - 1e-8)
 
 
 @settings(max_examples=60)
@@ -171,7 +171,7 @@ def test_step_by_step_no_set_is_better_by_the_noise(table: CostTable, share: flo
     for budget, most in (("speed", math.inf), (limit, limit)):
         chosen = choose(table, budget, (1, 8))
         assert nbytes_of(table, chosen) <= most
-        assert oracle.worth(chosen) <= oracle.best_worth(most) * (1 + NOISE)
+        assert oracle.worth(chosen) <= oracle.best_worth(most) * (1 + EACH_PROGRAM)
 
 
 @pytest.mark.usefixtures("step_by_step")
@@ -243,7 +243,7 @@ def test_the_short_list_has_what_is_best(
         quickly = worth(chooser.choose(limit))
         with monkeypatch.context() as patch:
             patch.setattr(choose_module, "_SEARCHED", 1000)
-            assert quickly <= worth(chooser.choose(limit)) * (1 + NOISE)
+            assert quickly <= worth(chooser.choose(limit)) * (1 + EACH_PROGRAM)
 
 
 # By hand.
@@ -343,9 +343,10 @@ def test_balanced_allows_the_leanest_at_least() -> None:
     assert choose(table, "balanced", (1,))
 
 
-def test_a_program_that_helps_less_than_the_noise_is_left_out() -> None:
-    for gain, count in ((0.4, 1), (0.6, 2)):
-        half_the_calls = 2e-3 * (1 - 2 * gain / 100)
+def test_a_program_that_helps_less_than_it_costs_the_others_is_left_out() -> None:
+    for part, count in ((0.8, 1), (1.2, 2)):
+        gain = EACH_PROGRAM * part
+        half_the_calls = 2e-3 * (1 - 2 * gain)
         table = table_of([fixed(1, 1e-3), fixed(2, half_the_calls)])
         assert len(choose(table, "speed", (1, 2))) == count
 

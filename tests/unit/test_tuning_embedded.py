@@ -87,7 +87,7 @@ def test_a_table_of_another_artifact_is_refused(path: Path) -> None:
 
 def test_what_is_not_sound_is_ignored(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = table_for(path)
-    records = [encode(SAMPLE), {"version": 2}, encode(replace(table, seconds=-1.0)), 5]
+    records = [encode(SAMPLE), {"version": 3}, encode(replace(table, seconds=-1.0)), 5]
     embed_costs(path, json.dumps([*records, encode(table)]).encode())
     caplog.clear()
     assert read(path) == (table,)

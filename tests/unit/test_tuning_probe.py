@@ -404,15 +404,51 @@ def test_short_runs_come_after_a_pause_and_long_ones_do_not(
     monkeypatch.setattr(probes.time, "sleep", pauses.append)
     candidate = Candidate(build, 2, 1)
     probe._row_seconds[build] = 1.0  # the cold run: no pause is thought to be needed
-    assert probe._time(candidate, 1) == pytest.approx(0.001)
+    assert probe._time(candidate) == pytest.approx(0.001)
     assert len(pauses) == 1, "what proved to be short was timed once more, after a pause"
-    assert probe._time(candidate, 2) == pytest.approx(0.001)
+    assert probe._time(candidate) == pytest.approx(0.001)
     assert len(pauses) == 2
     took[2] = 0.5
-    assert probe._time(candidate, 1) == pytest.approx(0.5)
+    assert probe._time(candidate) == pytest.approx(0.5)
     assert len(pauses) == 3
-    assert probe._time(candidate, 1) == pytest.approx(0.5)
+    assert probe._time(candidate) == pytest.approx(0.5)
     assert len(pauses) == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gears", "runs"),
+    [
+        (0.001, (1, 16), [1, 2]),  # so short that waking threads counts
+        (0.006, (1, 16), [1, 4]),
+        (0.014, (1, 16), [1, 2]),
+        (0.1, (1, 16), [1, 1]),
+        (0.2, (1, 16), [1]),  # so long that others before it do not matter
+        (0.006, (1, 2), [1, 2]),  # there are arrays for two of the largest calls
+    ],
+)
+def test_executions_in_a_row_come_after_one_that_is_not_timed(
+    seconds: float,
+    gears: tuple[int, ...],
+    runs: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    probe = Probe(Artifact.open(null_artifact(tmp_path, sizes=gears)), "null", 1)
+    probe.open()
+    build, seen, now = Build("null", 2), [], 0.0
+
+    def run(candidate: Candidate, times: int) -> list[Array]:
+        nonlocal now
+        seen.append(times)
+        now += seconds * times
+        return []
+
+    monkeypatch.setattr(probe, "_run", run)
+    monkeypatch.setattr(probes.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(probes.time, "sleep", lambda pause: None)
+    probe._row_seconds[build] = seconds / 2
+    assert probe._time(Candidate(build, 2, 1)) == pytest.approx(seconds)
+    assert seen == runs
 
 
 def test_results_that_are_kept_are_no_memory_of_programs(artifact: Artifact) -> None:

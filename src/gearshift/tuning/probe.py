@@ -53,11 +53,15 @@ from gearshift.tuning.messages import (
 )
 from gearshift.verify.equivalence import TOLERANCES
 
-_ONCE: Final = 0.03
-"""Seconds. Of an execution that takes longer, what a switch costs is too little to be averaged."""
-_SHORT: Final = 0.02
+_WARM: Final = 0.15
+"""Seconds. What runs longer takes so long by itself that coming after others is little of it."""
+_ENOUGH: Final = 0.03
+"""Seconds that executions in a row take about, if they are not more than so many:"""
+_MOST: Final = 4
+_SHORT: Final = 0.005
 """Seconds. Who runs less has something else to do in between; then threads have to be woken, which
 is more of the whole the more of them there are."""
+_FEW: Final = 2
 _PAUSE: Final = 0.01
 _LONG: Final = 0.1
 """Seconds that glances at one build may take together."""
@@ -136,16 +140,8 @@ class Probe:
         return Made(self._last_nbytes, seconds, "")
 
     def time(self, request: Round) -> Times:
-        """Times each candidate: half-way between calls that repeat and calls that change.
-
-        That is two executions in a row, of which only the first comes after another program.
-        """
-        return Times(
-            tuple(
-                self._time(candidate, 1 if self._is_long(candidate) else 2)
-                for candidate in request.candidates
-            )
-        )
+        """Times each candidate."""
+        return Times(tuple(self._time(each) for each in request.candidates))
 
     def blob(self, build: Build) -> bytes:
         """What makes the build again more quickly; nothing if the engine has no such thing."""
@@ -173,16 +169,24 @@ class Probe:
         self._row_seconds[candidate.build] = first / candidate.rows
         if candidate.build.rows == OPEN:
             return first
-        glances = [self._time(candidate, 1)]
+        glances = [self._time(candidate)]
         while len(glances) < _GLANCES and sum(glances) < _LONG:
-            glances.append(self._time(candidate, 1))
+            glances.append(self._time(candidate))
         return min(glances)
 
-    def _time(self, candidate: Candidate, times: int) -> float:
+    def _time(self, candidate: Candidate) -> float:
+        """Seconds of one of several executions in a row, after one that is not timed.
+
+        In a session the same few programs run all the time, and here any of dozens ran before: what
+        it costs to come after others is charged where programs are chosen.
+        """
         while True:
+            if self._expected(candidate) < _WARM:
+                self._run(candidate, 1)
             is_short = self._expected(candidate) < _SHORT
             if is_short:
                 time.sleep(_PAUSE)
+            times = self._times(candidate)
             start = time.perf_counter()
             self._run(candidate, times)
             seconds = (time.perf_counter() - start) / times
@@ -190,6 +194,14 @@ class Probe:
             self._row_seconds[candidate.build] = seconds / candidate.rows
             if is_short or seconds >= _SHORT:  # else it should have had a pause
                 return seconds
+
+    def _times(self, candidate: Candidate) -> int:
+        """How many executions in a row: up to four, so that pieces of a plan are like them."""
+        expected = self._expected(candidate)
+        # What waking threads costs is paid once a call, be it of few pieces.
+        most = _FEW if expected < _SHORT else _MOST
+        fitting = 2 * max(self._gears.sizes) // (candidate.rows * candidate.lanes)
+        return max(1, min(round(_ENOUGH / expected), most, fitting))
 
     def _run(self, candidate: Candidate, times: int) -> list[Array]:
         """Runs it as a session would, so many times in each lane."""
@@ -199,9 +211,6 @@ class Probe:
         offers = {rows: Offer(candidate.build, 0.0)}
         menu = Menu(offers, offers if lanes > 1 else {}, lanes)
         return self._executor.run(Plan(rows * len(pieces), pieces, 0.0), menu, self._feeds)
-
-    def _is_long(self, candidate: Candidate) -> bool:
-        return self._expected(candidate) > _ONCE
 
     def _expected(self, candidate: Candidate) -> float:
         """Seconds that an execution will take, by the last one, or by one of another size."""
