@@ -23,7 +23,7 @@ from gearshift.opening import load_network
 _PAUSE: Final = 0.02
 """Seconds without a call after which more of them are not expected at once."""
 _LONGEST_WAIT: Final = 1.0
-"""Seconds after which the better programs are worth disturbing calls that never pause."""
+"""Seconds after which better programs and pages are worth disturbing calls that never pause."""
 
 
 class Holder(Protocol):
@@ -147,17 +147,21 @@ class Networks:
         for holder in list(self.holders):
             holder.forget(stale)
 
+    @property
+    def ending(self) -> bool:
+        """Whether the session closes or the process ends, which waits for its threads."""
+        return self.closing.is_set() or not threading.main_thread().is_alive()
+
     def wait_for_pause(self) -> bool:
         """Waits until calls pause, or have gone on for long enough.
 
         Returns:
-            Whether there is still somebody to build for: not once the session closes or the
-            process ends, which waits for its threads.
+            Whether there is still somebody to work for: not once it is `ending`.
         """
         end = time.monotonic() + _LONGEST_WAIT
         paused = False
         while not paused and time.monotonic() < end:
-            if self.closing.wait(_PAUSE) or not threading.main_thread().is_alive():
+            if self.closing.wait(_PAUSE) or self.ending:
                 return False
             paused = self.runs.pause >= _PAUSE
         return True

@@ -131,14 +131,23 @@ class Programs:
 
     def _work_in_pauses(self) -> None:
         """Has what is left to do done by a thread, if there is something and none does it yet."""
+        if self._networks.ending:
+            return
         with self._changing:
             if not (self._wanted or self._pages.pending):
                 return
-            if self._builder is not None or self._networks.closing.is_set():
+            # One that is not alive did not come along into a forked process.
+            if self._builder is not None and self._builder.is_alive():
                 return
             # It ends with its work: one that idled would have to be told when the process ends.
-            self._builder = threading.Thread(target=self._work, name="gearshift-builder")
-        self._builder.start()
+            builder = threading.Thread(target=self._work, name="gearshift-builder")
+            try:
+                builder.start()
+            except RuntimeError as error:  # no more threads may be started, and calls go on without
+                _LOG.warning("nothing can be done in the background: %s", error)
+                self._builder = None
+            else:
+                self._builder = builder
 
     def _work(self) -> None:
         while (job := self._next_job()) is not None:

@@ -47,12 +47,13 @@ class Running(Executable):
         try:
             largest = self._idle.pop()  # in one step: no other thread gets the same
         except IndexError:
-            largest = 0
+            largest = -1
         try:
             if size <= largest:
                 return self._executable.run(feeds, into)
+            made = self._run_and_watch(feeds, into)
             largest = size
-            return self._run_and_watch(feeds, into)
+            return made
         finally:
             self._idle.append(largest)
 

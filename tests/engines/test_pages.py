@@ -22,6 +22,7 @@ from gearshift.engines import pages
 from gearshift.engines.base import Executable
 from gearshift.engines.mappings import mappings
 from gearshift.engines.pages import HugePages
+from gearshift.errors import EngineError
 from gearshift.running import Running
 from gearshift.tensors import Array
 
@@ -127,6 +128,53 @@ def test_memory_that_went_before_it_was_moved_does_no_harm() -> None:
     assert not huge.pending
 
 
+_FORK = """
+import mmap, os
+import numpy as np
+from gearshift.engines.pages import HugePages
+
+def huge():
+    lines = open("/proc/self/smaps_rollup").read().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("AnonHuge"))
+
+pages = HugePages()
+with pages.watch():
+    memory = mmap.mmap(-1, 16 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.write(b"x" * (16 << 20))
+before = huge()
+child = os.fork()
+if not child:
+    pages.merge()
+    os._exit(huge() != before)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status))
+pages.merge()
+print(huge() > before)
+"""
+
+
+@merging
+def test_a_forked_process_does_not_copy_what_it_shares() -> None:
+    done = subprocess.run([sys.executable, "-c", _FORK], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["0", "True"], "and its parent moves what is its own again"
+
+
+def test_where_the_system_says_nothing_nothing_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    huge = HugePages()
+    huge._size = 2 * MB
+    line = b"00000000-04000000 rw-p 00000000 00:00 0 "
+    monkeypatch.setattr(pages, "mapping_lines", iter([[], [line]]).__next__)
+    with huge.watch():
+        pass
+    assert not huge.pending
+
+
+@pytest.mark.parametrize("release", ["5.15.0-91-generic", "6.0.1", "unheard-of"])
+def test_an_older_system_is_left_as_it_is(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages.platform, "release", lambda: release)
+    assert not HugePages()._size
+
+
 @pytest.mark.parametrize("setting", ["[always] madvise never", "always madvise [never]", None])
 def test_a_system_that_is_set_otherwise_is_left_as_it_is(
     setting: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -191,6 +239,27 @@ class Together(Executable):
     def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         self.barrier.wait(10)
         return list(feeds)
+
+
+def test_a_run_that_failed_counts_for_nothing() -> None:
+    class Failing(Executable):
+        fails = True
+
+        def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
+            if self.fails:
+                raise EngineError("not yet")
+            return list(feeds)
+
+    seen, engine = Counting(), Failing()
+    for is_open in (False, True):
+        seen.watched, engine.fails = 0, True
+        program = Running(engine, seen, np.empty(0, np.uint8), is_open=is_open)
+        with pytest.raises(EngineError):
+            program.run([])
+        engine.fails = False
+        program.run([])
+        program.run([])
+        assert seen.watched == 2, "nor does one of nothing count as one that was seen"
 
 
 def test_runs_are_watched_when_they_are_more_or_larger_than_ever() -> None:

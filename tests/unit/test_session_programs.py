@@ -364,3 +364,20 @@ def test_a_program_is_built_for_its_threads(engine: Watched, tmp_path: Path) -> 
         programs.use({Build("null", 2, threads=1): 0}, None, lambda build: b"made before")
         programs.get(Build("null", 2, threads=1))
     assert engine.threads == [0, 1, 1]
+
+
+def test_calls_go_on_where_no_thread_can_be_started(
+    engine: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.may_build.set()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with gearshift.load(null_artifact(tmp_path)) as model:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            for _ in range(2):
+                np.testing.assert_array_equal(model.run({"x": rows(8)})["y"], sums(rows(8)))
+        model.run({"x": rows(8)})
+        wait_for(lambda: Build("null", 8) in model._tracks[0]._programs.built)

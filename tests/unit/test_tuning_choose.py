@@ -165,7 +165,7 @@ def test_step_by_step_no_set_of_three_is_better(table: CostTable, share: float) 
 @pytest.mark.usefixtures("step_by_step")
 @ONE_WAY
 @given(table=likely_tables((1, 2, 4, 8)), share=st.floats(1, 6))
-def test_step_by_step_no_set_is_better_by_the_noise(table: CostTable, share: float) -> None:
+def test_step_by_step_no_set_is_better_by_a_program(table: CostTable, share: float) -> None:
     oracle = Oracle(table, range(1, 9))
     limit = int(oracle.least() * share)
     for budget, most in (("speed", math.inf), (limit, limit)):

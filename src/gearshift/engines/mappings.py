@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -48,10 +48,20 @@ class Mapping(NamedTuple):
 
 def mappings() -> Iterator[Mapping]:
     """Every mapping, ascending."""
+    return parsed(mapping_lines())
+
+
+def mapping_lines() -> list[bytes]:
+    """Every mapping as the system writes it, ascending; none where it does not say."""
     try:
-        lines = _MAPS.read_bytes().splitlines()
+        # Nothing but this ends a line: names of files may have other line ends in them.
+        return [line for line in _MAPS.read_bytes().split(b"\n") if line]
     except OSError:
-        return
+        return []
+
+
+def parsed(lines: Iterable[bytes]) -> Iterator[Mapping]:
+    """The mappings that those lines are of."""
     for line in lines:
         where, permissions, _, device, inode, *name = line.split(maxsplit=5)
         start, end = where.split(b"-")

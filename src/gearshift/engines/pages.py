@@ -6,27 +6,33 @@ virtual machine. Linux has pages of 2 MiB, but on most systems only for who asks
 ``/sys/kernel/mm/transparent_hugepage/enabled``), and engines do not. So their memory is moved there
 once it is in use, which the system does at once since Linux 6.1 (MADV_COLLAPSE of madvise(2)).
 
-It is nobody else's memory that is moved: what appeared while a program was built or came to the
-memory of its runs.
+What is moved is what appeared while a program was built or came to the memory of its runs, and
+little else: what other threads allocated meanwhile, and what lies in the same 2 MiB.
 """
 
 from __future__ import annotations
 
+import platform
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from gearshift.engines.mappings import advise, mappings, page_words
+from gearshift.engines.mappings import advise, mapping_lines, page_words, parsed
 
 _SETTINGS: Final = Path("/sys/kernel/mm/transparent_hugepage")
 _FOR_WHO_ASKS: Final = "[madvise]"  # of always, madvise, never; the brackets say which it is
 _COLLAPSE: Final = 25  # MADV_COLLAPSE, which the mmap module does not have
-_PRESENT: Final = np.uint64(1 << 63)
+_SINCE: Final = (6, 1)  # Linux that has it
+_LARGEST: Final = 32 << 20
+"""Bytes. Where pages are larger still (512 MiB on some ARM machines), a quarter is a lot."""
+_OURS: Final = np.uint64(1 << 63 | 1 << 56)
+"""Of a page that is in memory, and in that of no other process: to move pages that a forked process
+shares would give it copies of its own."""
 _FULL: Final = 0.75
 """So much of a block has to be in use: what is not takes memory from then on."""
 
@@ -56,29 +62,43 @@ class HugePages:
         if not self._size:
             yield
             return
-        before = _allocated()
+        before = mapping_lines()
         try:
             yield
         finally:
-            blocks = self._blocks_of(_grown(before, _allocated()))
+            # If the system did not say, all there is would look new.
+            blocks = self._blocks_of(_appeared(before, mapping_lines())) if before else set()
             with self._changing:
                 self._blocks |= blocks | self._sparse
                 self._sparse.clear()
 
     def merge(self, most: int | None = None) -> None:
         """Moves what is pending, or so many blocks of it; takes about a millisecond for each."""
-        with self._merging:
+        if not self._merging.acquire(blocking=False):
+            return  # another thread does it
+        try:
             with self._changing:
                 chosen = sorted(self._blocks)[:most]
                 self._blocks.difference_update(chosen)
-            within = _allocated()
-            for number in chosen:
-                block = range(number * self._size, (number + 1) * self._size)
-                if _is_within(block, within) and _is_full(block):
-                    advise(block, _COLLAPSE)
-                else:
-                    with self._changing:
-                        self._sparse.add(number)
+            sparse = self._move(chosen)
+            with self._changing:
+                self._sparse |= sparse
+        finally:
+            self._merging.release()
+
+    def _move(self, numbers: Iterable[int]) -> set[int]:
+        """Moves blocks; hands those back that are not in use enough yet."""
+        sparse = set()
+        within = _allocated(mapping_lines())
+        for number in numbers:
+            block = range(number * self._size, (number + 1) * self._size)
+            if not _is_within(block, within):
+                continue  # it is gone; should it come to belong to a larger mapping, it has grown
+            if _is_full(block):
+                advise(block, _COLLAPSE)
+            else:
+                sparse.add(number)
+        return sparse
 
     def _blocks_of(self, places: Iterable[range]) -> set[int]:
         return {
@@ -89,26 +109,34 @@ class HugePages:
 
 
 def _huge_page() -> int:
-    """Bytes of a huge page; 0 if the system has none, gives them anyway, or is told not to."""
+    """Bytes of a huge page; 0 if the system cannot move memory there, or is set otherwise."""
     if sys.platform != "linux":
         return 0
     try:
+        version = tuple(int(part) for part in platform.release().split(".")[:2])
         asked = _FOR_WHO_ASKS in (_SETTINGS / "enabled").read_text().split()
-        return int((_SETTINGS / "hpage_pmd_size").read_text()) if asked else 0
+        size = int((_SETTINGS / "hpage_pmd_size").read_text())
     except (OSError, ValueError):
         return 0
+    return size if asked and version >= _SINCE and size <= _LARGEST else 0
 
 
-def _allocated() -> list[range]:
-    return [mapping.place for mapping in mappings() if mapping.is_allocated]
+def _appeared(before: Sequence[bytes], after: Sequence[bytes]) -> Iterator[range]:
+    """Where memory was allocated in between. Most lines are the same, and need not be read."""
+    same = set(before).intersection(after)
+    return _grown(
+        _allocated(line for line in before if line not in same),
+        _allocated(line for line in after if line not in same),
+    )
+
+
+def _allocated(lines: Iterable[bytes]) -> list[range]:
+    return [mapping.place for mapping in parsed(lines) if mapping.is_allocated]
 
 
 def _grown(before: Collection[range], after: Iterable[range]) -> Iterator[range]:
     """The parts of `after` that are not in `before`; both ascending and apart."""
-    same = set(before)
     for place in after:
-        if place in same:
-            continue
         start = place.start
         for known in before:
             if known.stop <= start or known.start >= place.stop:
@@ -126,4 +154,4 @@ def _is_within(block: range, places: Iterable[range]) -> bool:
 
 def _is_full(block: range) -> bool:
     words = page_words(block)
-    return len(words) > 0 and float(np.mean((words & _PRESENT) != 0)) >= _FULL
+    return len(words) > 0 and float(np.mean((words & _OURS) == _OURS)) >= _FULL

@@ -126,7 +126,7 @@ class _Reasons:
         now, then = self._scales.engine_counts(np.array([self._chosen, more])).tolist()
         if then > now:
             return f"too little, since engines that share the cores are taken to cost {_MIXING}"
-        return "less than the noise"
+        return "less than one more costs the others"
 
 
 _ROUNDING = 1e-6

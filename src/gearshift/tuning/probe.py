@@ -81,7 +81,8 @@ class Probe:
         self._engine = engine
         gears = gear_set(manifest)
         self._gears = gears.frames[frame]
-        self._feeds = ones(gears, frame, 2 * (max(self._gears.sizes) + threads))
+        self._most_rows = 2 * (max(self._gears.sizes) + threads)
+        self._feeds = ones(gears, frame, self._most_rows)
         networks = Networks(artifact, threads)
         self._pages = networks.pages
         self._programs = Programs(networks, self._gears)
@@ -116,6 +117,7 @@ class Probe:
         build = Build(self._engine, rows if fixed else OPEN)
         self._hold([build])
         self._agreement.check(rows, self._run(Candidate(build, rows, 1), 1))
+        self._pages.merge()
         self._hold([])
         return Opened(fixed, max(0, self._resident() - before))
 
@@ -161,6 +163,7 @@ class Probe:
 
         The open build needs no glance: it is not ruled out by its times, and has many sizes to try.
         """
+        self._programs.get(candidate.build)  # what building takes is no guess at a run
         start = time.perf_counter()
         outputs = self._run(candidate, 1)
         first = time.perf_counter() - start
@@ -200,7 +203,7 @@ class Probe:
         expected = self._expected(candidate)
         # What waking threads costs is paid once a call, be it of few pieces.
         most = _FEW if expected < _SHORT else _MOST
-        fitting = 2 * max(self._gears.sizes) // (candidate.rows * candidate.lanes)
+        fitting = self._most_rows // (candidate.rows * candidate.lanes)
         return max(1, min(round(_ENOUGH / expected), most, fitting))
 
     def _run(self, candidate: Candidate, times: int) -> list[Array]:
