@@ -161,7 +161,8 @@ class Networks:
         end = time.monotonic() + _LONGEST_WAIT
         paused = False
         while not paused and time.monotonic() < end:
-            if self.closing.wait(_PAUSE) or self.ending:
+            self.closing.wait(_PAUSE)
+            if self.ending:
                 return False
             paused = self.runs.pause >= _PAUSE
         return True

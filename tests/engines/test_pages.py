@@ -130,14 +130,15 @@ def test_memory_that_went_before_it_was_moved_does_no_harm() -> None:
     assert not huge.pending
 
 
+_HUGE = """
+def huge():
+    lines = open("/proc/self/smaps_rollup").read().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("AnonHuge"))
+"""
 _FORK = """
 import mmap, os
 import numpy as np
 from gearshift.engines.pages import HugePages
-
-def huge():
-    lines = open("/proc/self/smaps_rollup").read().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("AnonHuge"))
 
 pages = HugePages()
 with pages.watch():
@@ -157,7 +158,9 @@ print(huge() > before)
 
 @merging
 def test_a_forked_process_does_not_copy_what_it_shares() -> None:
-    done = subprocess.run([sys.executable, "-c", _FORK], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _HUGE + _FORK], check=True, capture_output=True, text=True
+    )
     assert done.stdout.split() == ["0", "True"], "and its parent moves what is its own again"
 
 
@@ -316,7 +319,7 @@ def test_a_session_moves_its_programs_in_a_pause(engine: str, budget: str, tmp_p
     path = tmp_path / "wide.om"
     gearshift.compile(wide(tmp_path), output=path, dynamic_batch_size=[1, 4])
     # In a process of its own: here programs may come to lie in memory that others let go of.
-    words = [sys.executable, "-c", _SESSION, str(path), engine, budget]
+    words = [sys.executable, "-c", _HUGE + _SESSION, str(path), engine, budget]
     done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=120)
     grown = int(done.stdout)
     assert grown == 0 if budget == "memory" else grown >= 8 * MB
@@ -324,13 +327,8 @@ def test_a_session_moves_its_programs_in_a_pause(engine: str, budget: str, tmp_p
 
 _SESSION = """
 import sys, time
-from pathlib import Path
 import numpy as np
 import gearshift
-
-def huge():
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("AnonHuge"))
 
 path, engine, budget = sys.argv[1:]
 x = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)

@@ -184,12 +184,13 @@ class Probe:
         it costs to come after others is charged where programs are chosen.
         """
         while True:
-            if self._expected(candidate) < _WARM:
+            expected = self._expected(candidate)
+            if expected < _WARM:
                 self._run(candidate, 1)
-            is_short = self._expected(candidate) < _SHORT
+            is_short = expected < _SHORT
             if is_short:
                 time.sleep(_PAUSE)
-            times = self._times(candidate)
+            times = self._times(candidate, expected)
             start = time.perf_counter()
             self._run(candidate, times)
             seconds = (time.perf_counter() - start) / times
@@ -198,9 +199,8 @@ class Probe:
             if is_short or seconds >= _SHORT:  # else it should have had a pause
                 return seconds
 
-    def _times(self, candidate: Candidate) -> int:
+    def _times(self, candidate: Candidate, expected: float) -> int:
         """How many executions in a row: up to four, so that pieces of a plan are like them."""
-        expected = self._expected(candidate)
         # What waking threads costs is paid once a call, be it of few pieces.
         most = _FEW if expected < _SHORT else _MOST
         fitting = self._most_rows // (candidate.rows * candidate.lanes)
