@@ -22,7 +22,7 @@ from gearshift.artifact.manifest import InputRecord, Manifest, OutputRecord
 from gearshift.artifact.reader import Artifact
 from gearshift.engines import null
 from gearshift.errors import EngineError
-from gearshift.gears.build import OPEN, Build
+from gearshift.gears.build import OPEN, Build, Measured, Timing
 from gearshift.tensors import Array
 from gearshift.tuning import probe as probes
 from gearshift.tuning.agreement import Agreement
@@ -34,12 +34,15 @@ from gearshift.tuning.messages import (
     Made,
     Make,
     Opened,
+    Play,
     Round,
     Times,
     pack,
     unpack,
 )
 from gearshift.tuning.probe import Probe
+from tables import fixed
+from tables import opened as opened_at
 
 Patch = Callable[[str], None]
 
@@ -71,13 +74,14 @@ def child_of(pid: int) -> psutil.Process:
         Make(Build("null", 4, 2), (4,)),
         Made(5, (0.25, 1e-9), ""),
         Round((Candidate(Build("null", OPEN), 3, 1),)),
+        Play((Measured(Build("null", 4), (Timing(4, 1e-3, 1e-3),), 7),), (3, 1)),
         Times(()),
         Export(Build("null", OPEN, 2)),
         Blob(0),
     ],
 )
 def test_messages_come_through(
-    message: Opened | Make | Made | Round | Times | Export | Blob,
+    message: Opened | Make | Made | Round | Play | Times | Export | Blob,
 ) -> None:
     line = pack(message)
     assert line.count(b"\n") == 1
@@ -110,6 +114,10 @@ def test_a_conversation(artifact: Artifact) -> None:
             Candidate(Build("null", 2, 2), 2, 1),
         )
         times = child.ask(Round(candidates), Times)
+        assert len(times.seconds) == 3
+        assert min(times.seconds) > 0
+        members = (fixed(2, 1e-3, engine="null", lanes=2), opened_at({1: 1e-3}, engine="null"))
+        times = child.ask(Play(members, (3, 1, 8)), Times)
         assert len(times.seconds) == 3
         assert min(times.seconds) > 0
         assert child.export(Export(Build("null", OPEN))) == b""
@@ -261,6 +269,25 @@ def test_a_program_without_an_interpreter(
 
 
 # In this process, where builds can be made to fail.
+
+
+def test_plans_run_after_another_number_of_rows_and_after_the_same(
+    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+    run = null._RowSums.run
+
+    def note(self: null._RowSums, feeds: list[Array], into: list[Array] = ()) -> list[Array]:
+        ran.append(len(feeds[0]))
+        return run(self, feeds, into)
+
+    probe = opened(artifact)
+    for build in (Build("null", 1), Build("null", 4)):
+        probe.make(Make(build, (build.rows,)))
+    monkeypatch.setattr(null._RowSums, "run", note)
+    members = (fixed(1, 1.0, engine="null"), fixed(4, 2.0, engine="null"))
+    assert len(probe.play(Play(members, (1, 5))).seconds) == 2
+    assert ran == [4, 1, 1, 1, 4, 1, 4, 1]
 
 
 def opened(artifact: Artifact) -> Probe:

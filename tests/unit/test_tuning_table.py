@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
@@ -16,7 +16,7 @@ from hypothesis import given
 
 from gearshift.engines import registry
 from gearshift.errors import GearshiftError, OptionError, TableError
-from gearshift.gears.build import Build, Measured, Timing
+from gearshift.gears.build import OPEN, Build, Measured, Timing
 from gearshift.tuning import table as tables_module
 from gearshift.tuning.cpu import cpu_name, cpu_signature
 from gearshift.tuning.table import (
@@ -25,6 +25,8 @@ from gearshift.tuning.table import (
     EngineBytes,
     EngineVersion,
     Host,
+    PlanTime,
+    Played,
     check_table,
     decode_table,
     read_table,
@@ -44,8 +46,14 @@ def test_round_trip(table: CostTable) -> None:
 
 
 def test_json_by_hand() -> None:
-    record = json.loads(table_bytes(SAMPLE))
-    assert record["version"] == 3
+    record = json.loads(table_bytes(ran([ONE], PlanTime(1, 1.5e-3))))
+    assert record["version"] == 4
+    assert record["played"] == [
+        {
+            "builds": [{"engine": "openvino", "rows": 1, "lanes": 1, "threads": 0}],
+            "plans": [{"rows": 1, "seconds": 1.5e-3}],
+        }
+    ]
     assert record["host"]["engines"][1] == {"name": "openvino", "version": "2026.4.1"}
     assert record["measured"][2] == {
         "build": {"engine": "openvino", "rows": 2, "lanes": 2, "threads": 0},
@@ -71,6 +79,13 @@ def broken(**changes: Any) -> CostTable:
 
 def timed(*timings: Timing) -> CostTable:
     return table_of([Measured(Build("openvino", 2), timings, 1)])
+
+
+ONE = Build("openvino", 1)
+
+
+def ran(builds: Sequence[Build], *plans: PlanTime) -> CostTable:
+    return broken(played=(Played(tuple(builds), plans or (PlanTime(1, 1.0),)),))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +129,25 @@ def timed(*timings: Timing) -> CostTable:
         (table_of([opened({2: 1.0, 1: 1.0})]), "ascending"),
         (table_of([opened({0: 1.0})]), "rows timed"),
         (table_of([opened({2**31: 1.0})]), "rows timed"),
+        (ran([]), "has to be builds that were measured, one or more"),
+        (ran([Build("openvino", 7)]), r"\['openvino, 7 rows'\]"),
+        (ran([ONE, ONE]), "a build of a set .* there once"),
+        (broken(played=ran([ONE]).played * 2), "a set that was played .* there once"),
+        (ran([ONE], PlanTime(2, 1.0), PlanTime(1, 1.0)), r"\[2, 1\]"),
+        (ran([ONE], PlanTime(0, 1.0)), r"\[0\]"),
+        (ran([ONE], PlanTime(2**31, 1.0)), "a set that was played"),
+        (ran([ONE], PlanTime(1, 0.0)), "a time of a plan is 0.0"),
+        (ran([ONE], PlanTime(1, float("nan"))), "a time of a plan"),
+        (broken(played=(Played((ONE,), ()),)), "the rows of a set"),
+        (
+            broken(
+                played=(
+                    Played((ONE,), (PlanTime(1, 1.0),)),
+                    Played((ONE, Build("openvino", OPEN)), (PlanTime(2, 1.0),)),
+                )
+            ),
+            "those of all sets",
+        ),
         (timed(), r"rows timed .* is \[\]"),
         (timed(Timing(3, 1.0, 1.0)), r"is \[3\] .* has to be \[2\]"),
         (timed(Timing(2, 1.0, 1.0), Timing(2, 1.0, 1.0)), "rows timed"),
@@ -195,9 +229,9 @@ def test_every_field_is_in_the_key(field: str) -> None:
 
 
 def test_the_key_is_the_same_tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert HOST.key == "477eedea3a746439"
+    assert HOST.key == "fb3f5eb52a884502"
     monkeypatch.setattr(tables_module, "TABLE_VERSION", tables_module.TABLE_VERSION + 1)
-    assert HOST.key != "477eedea3a746439"
+    assert HOST.key != "fb3f5eb52a884502"
 
 
 def test_this_host() -> None:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ from gearshift.tuning.bystanders import Bystanders
 from gearshift.tuning.cache import find_table, keep_table
 from gearshift.tuning.candidates import candidate_builds, candidate_rows, candidate_sizes
 from gearshift.tuning.child import Child, ProbeEndedError
+from gearshift.tuning.choose import choose
 from gearshift.tuning.embedded import embed_table
 from gearshift.tuning.table import CostTable, read_table, table_bytes, this_host
 from gearshift.tuning.tuner import tune
@@ -125,6 +127,63 @@ def test_two_engines_are_measured_side_by_side(real: Artifact) -> None:
     assert not table.dropped
     assert {each.engine for each in table.engines} == {"openvino", "onnxruntime"}
     assert min(each.nbytes for each in table.engines) > 1_000_000  # a library weighs that much
+
+
+def test_whole_plans_are_run_and_what_ran_is_used(real: Artifact) -> None:
+    told: list[str] = []
+    table = tune(
+        real,
+        engines=["openvino", "onnxruntime"],
+        threads=2,
+        seconds=6,
+        on_progress=lambda text, _: told.append(text),
+    )
+    assert read_table(table_bytes(table)) == table
+    assert len(table.played) > 1
+    assert [time.rows for time in table.played[0].plans] == [1, 2, 3]
+    looks_best = choose(replace(table, played=()), "balanced", (2, 3))
+    assert {each.build for each in looks_best} == set(table.played[0].builds)
+    used = {each.build for each in choose(table, "balanced", (2, 3))}
+    assert used in [set(each.builds) for each in table.played]
+    # Nothing is timed after them: another set could look best then.
+    first = told.index("running whole plans")
+    assert not [text for text in told[first:] if text.startswith("timing")]
+
+
+def test_coupled_rows_have_no_plans_to_run(tmp_path: Path) -> None:
+    path = null_artifact(tmp_path, sizes=(6, 3), separable=False)
+    with Artifact.open(path) as artifact:
+        assert tune(artifact, engines=["null"], threads=2, seconds=2).played == ()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_process_that_ends_while_whole_plans_run(
+    real: Artifact, in_children: Patch, tmp_path: Path, times: int
+) -> None:
+    in_children(
+        "import os, pathlib, sys\n"
+        "from gearshift.tuning import probe\n"
+        "healthy = probe.Probe.play\n"
+        "def end(self, *args):\n"
+        f"    marks = [pathlib.Path({str(tmp_path)!r}, str(n)) for n in range({times})]\n"
+        "    left = [mark for mark in marks if not mark.exists()]\n"
+        "    if 'openvino' in sys.orig_argv and left:\n"
+        "        left[0].touch()\n"
+        "        os._exit(9)\n"
+        "    return healthy(self, *args)\n"
+        "probe.Probe.play = end\n"
+    )
+    table = tune(real, engines=["openvino", "onnxruntime"], threads=2, seconds=6)
+    assert (tmp_path / "0").exists()
+    assert read_table(table_bytes(table)) == table
+    engines = {each.build.engine for each in table.measured}
+    if times == 1:
+        assert engines == {"openvino", "onnxruntime"}
+        assert table.played
+    else:
+        assert engines == {"onnxruntime"}
+        assert table.ended == ("openvino",)
+        assert not table.played
 
 
 def test_one_round_at_least_and_more_while_there_is_time(null: Artifact) -> None:

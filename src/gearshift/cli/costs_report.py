@@ -9,7 +9,7 @@ from typing import Final
 from rich.filesize import decimal
 
 from gearshift.cli import screen
-from gearshift.cli.costs import Costs, PlanCost
+from gearshift.cli.costs import Costs, PlanCost, SetCost
 from gearshift.gears.build import OPEN, Build
 from gearshift.gears.gear import GearSet
 from gearshift.tuning.explain import Explained
@@ -40,6 +40,15 @@ def print_costs(costs: Costs) -> None:
     for line in _dropped(costs.programs):
         out.print(line)
     out.print()
+    if costs.sets:
+        screen.print_table(
+            out,
+            ("programs whose whole plans ran", "used", "longer", "at worst"),
+            list(_sets(costs.sets)),
+            names=("programs whose whole plans ran",),
+            numbers=("longer", "at worst"),
+        )
+        out.print()
     screen.print_table(
         out,
         ("rows", "plan", "ms", "ms/row", "dynamic batch", "one gear"),
@@ -158,6 +167,14 @@ def _programs(costs: Costs) -> Iterator[tuple[str, ...]]:
             for label, timing, memory in _lines(program, f"  {name}"):
                 state = (_yes_or_no(program.used), program.reason) if label else ("", "")
                 yield label, state[0], *timing, memory, state[1]
+
+
+def _sets(sets: Iterable[SetCost]) -> Iterator[tuple[str, ...]]:
+    for each in sets:
+        engine = each.builds[0].engine
+        names = [str(build).removeprefix(f"{engine}, ") for build in each.builds]
+        times = ["-" if each.used else f"{100 * part:.1f} %" for part in (each.longer, each.worst)]
+        yield f"{engine}: {'; '.join(names)}", _yes_or_no(each.used), *times
 
 
 def _dropped(programs: Iterable[Explained]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from gearshift.tuning.messages import (
     Make,
     Message,
     Opened,
+    Play,
     Round,
     Times,
     pack,
@@ -75,7 +76,7 @@ class Child:
             self.kill()
             raise
 
-    def ask(self, request: Make | Round | Export, kind: type[A]) -> A:
+    def ask(self, request: Make | Round | Play | Export, kind: type[A]) -> A:
         """The answer to a request.
 
         Raises:

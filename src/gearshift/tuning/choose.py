@@ -29,6 +29,7 @@ from gearshift.engines.registry import PREFERRED
 from gearshift.errors import OptionError, TableError
 from gearshift.gears.build import Measured
 from gearshift.options import Budget
+from gearshift.tuning.played import best_played
 from gearshift.tuning.table import CostTable
 from gearshift.tuning.weigh import (
     Floats,
@@ -129,6 +130,7 @@ class Chooser:
 
     Attributes:
         scales: weighs the sets.
+        expected: number of rows -> how much it counts.
     """
 
     def __init__(
@@ -137,8 +139,12 @@ class Chooser:
         gears: Sequence[int],
         exact: bool = False,
         weights: Mapping[int, float] | None = None,
+        each_program: float = EACH_PROGRAM,
     ) -> None:
-        self.scales = Scales(table, _expected(gears, exact, weights or {}), exact)
+        self._table = table
+        self._each_program = each_program
+        self.expected = _expected(gears, exact, weights or {})
+        self.scales = Scales(table, self.expected, exact)
         everything = np.ones((1, len(self.scales.measured)), np.bool_)
         if not self.scales.measured or not self.scales.runs(everything)[0]:
             raise TableError(
@@ -176,12 +182,13 @@ class Chooser:
     def choose(self, limit: int) -> tuple[Measured, ...]:
         """The best builds that fit in so many bytes; the leanest ones always do."""
         limit = max(limit, self.least)
-        return self._members(min(self._best(lanes, limit) for lanes in self.scales.lanes).members)
+        looks_best = min(self._best(lanes, limit) for lanes in self.scales.lanes)
+        return best_played(self._table, self._members(looks_best.members), limit, self.expected)
 
     def worth(self, sets: Sets, lanes: int) -> Floats:
         """What sets are compared by, the least the best: their score and what they must make up."""
         builds, engines = sets.sum(axis=1), self.scales.engine_counts(sets)
-        asked = (1 + EACH_PROGRAM) ** builds * (1 + SECOND_ENGINE) ** (engines - 1)
+        asked = (1 + self._each_program) ** builds * (1 + SECOND_ENGINE) ** (engines - 1)
         return np.asarray(self.scales.score(sets, lanes) * asked)
 
     def _best(self, lanes: int, limit: int) -> _Pick:

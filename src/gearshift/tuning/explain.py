@@ -10,7 +10,8 @@ import numpy as np
 from gearshift.gears.build import Build, Measured
 from gearshift.options import Budget
 from gearshift.tuning.choose import SECOND_ENGINE, Chooser
-from gearshift.tuning.table import CostTable
+from gearshift.tuning.played import longer
+from gearshift.tuning.table import CostTable, Played
 from gearshift.tuning.weigh import Sets
 
 
@@ -53,7 +54,7 @@ def explain(
         weights: how often each number of rows is expected.
     """
     chooser = Chooser(table, gears, exact, weights)
-    reasons = _Reasons(chooser, chosen, chooser.limit(budget))
+    reasons = _Reasons(chooser, chosen, chooser.limit(budget), table.played)
     used = {each.build for each in chosen}
     measured = [
         Explained(
@@ -74,11 +75,14 @@ def explain(
 class _Reasons:
     """Compares the chosen set with those that have one build more or less."""
 
-    def __init__(self, chooser: Chooser, chosen: Sequence[Measured], limit: int) -> None:
+    def __init__(
+        self, chooser: Chooser, chosen: Sequence[Measured], limit: int, played: Sequence[Played]
+    ) -> None:
         builds = {each.build for each in chosen}
         self._chooser = chooser
         self._scales = scales = chooser.scales
         self._limit = limit
+        self._played = {frozenset(each.builds): each for each in played}
         self._place = {each.build: index for index, each in enumerate(scales.measured)}
         self._chosen = np.array([each.build in builds for each in scales.measured])
         self._lanes = max((build.lanes for build in builds), default=1)
@@ -90,6 +94,10 @@ class _Reasons:
             return "runs everything by itself"
         if not self._scales.runs(others[np.newaxis])[0]:
             return "runs what no other that is used can"
+        ran = self._ran(others, self._chosen)
+        if ran:
+            mean, worst = map(_percent, ran)
+            return f"without it whole plans took {mean} longer, at worst {worst}"
         average, most = self._scales.longer(others, self._lanes, self._chosen, self._lanes)
         return f"without it plans take {_percent(average)} longer, at worst {_percent(most)}"
 
@@ -105,11 +113,14 @@ class _Reasons:
         if most <= _ROUNDING:
             return "never quicker than those used"
         win = f"without it plans take {_percent(longer)} longer, at worst {_percent(most)}"
+        ran = self._ran(more, self._chosen)
+        if ran and ran[0] > 0:
+            return f"{win}, by single times; with it whole plans took {_percent(ran[0])} longer"
         if self._worth(self._chosen, self._lanes) <= self._worth(more, lanes):
             return f"{win}: {self._too_little(more)}"
         nbytes = int(self._scales.nbytes(more[np.newaxis])[0])
         if nbytes <= self._limit:
-            return win
+            return f"{win}, by single times; whole plans were quickest with those used"
         added = nbytes - int(self._scales.nbytes(self._chosen[np.newaxis])[0])
         over = nbytes - self._limit
         return f"{win}, but it takes {_megabytes(added)}, {_megabytes(over)} over the budget"
@@ -118,6 +129,16 @@ class _Reasons:
         changed = self._chosen.copy()
         changed[self._place[measured.build]] = used
         return changed
+
+    def _ran(self, one: Sets, other: Sets) -> tuple[float, float] | None:
+        """How much longer whole plans of one set took than those of another, if both ran."""
+        found = [self._played.get(self._builds(each)) for each in (one, other)]
+        if found[0] is None or found[1] is None:
+            return None
+        return longer(found[0], found[1], self._chooser.expected)
+
+    def _builds(self, one: Sets) -> frozenset[Build]:
+        return frozenset(build for build, place in self._place.items() if one[place])
 
     def _worth(self, one: Sets, lanes: int) -> float:
         return float(self._chooser.worth(one[np.newaxis], lanes)[0])

@@ -8,7 +8,10 @@ from typing import Final
 
 from gearshift.artifact.codec import decode, dumps, loads, shorten
 from gearshift.errors import CorruptArtifactError, EngineError
-from gearshift.gears.build import Build
+from gearshift.gears.build import Build, Measured
+
+RUNS: Final = 2
+"""Calls that `Play` makes of each number of rows: after another one, and after the same."""
 
 _MARK: Final = b"\x1e"
 """Begins a record (RFC 7464). Whatever else was written to the same stream comes before it."""
@@ -83,8 +86,19 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Play:
+    """Asks for calls of these numbers of rows, in that order, with plans of these builds."""
+
+    members: tuple[Measured, ...]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Times:
-    """Answers `Round`: seconds of one execution (in every lane at once) of each candidate."""
+    """Answers `Round`: seconds of one execution (in every lane at once) of each candidate.
+
+    Or `Play`: seconds of a call of each number of rows.
+    """
 
     seconds: tuple[float, ...]
 
@@ -110,9 +124,9 @@ class Failed:
     message: str
 
 
-Message = Opened | Make | Made | Round | Times | Export | Blob | Failed
+Message = Opened | Make | Made | Round | Play | Times | Export | Blob | Failed
 _KINDS: Final[dict[str, type[Message]]] = {
-    kind.__name__: kind for kind in (Opened, Make, Made, Round, Times, Export, Blob, Failed)
+    kind.__name__: kind for kind in (Opened, Make, Made, Round, Play, Times, Export, Blob, Failed)
 }
 
 

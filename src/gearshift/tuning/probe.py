@@ -25,7 +25,7 @@ from gearshift.engines.memory import give_back_memory
 from gearshift.engines.registry import get_engine
 from gearshift.errors import ArtifactError, EngineError, GearshiftError, InternalError
 from gearshift.execution import Executor
-from gearshift.gears.build import OPEN, Build, Menu, Offer
+from gearshift.gears.build import OPEN, Build, Menu, Offer, make_menu
 from gearshift.gears.dispatch import Piece, Plan
 from gearshift.lanes import Lanes
 from gearshift.networks import Networks
@@ -38,6 +38,7 @@ from gearshift.tensors import Array
 from gearshift.tuning.agreement import Agreement
 from gearshift.tuning.candidates import lane_counts
 from gearshift.tuning.messages import (
+    RUNS,
     Blob,
     Candidate,
     Export,
@@ -46,6 +47,7 @@ from gearshift.tuning.messages import (
     Make,
     Message,
     Opened,
+    Play,
     Round,
     Times,
     pack,
@@ -145,9 +147,27 @@ class Probe:
         """Times each candidate."""
         return Times(tuple(self._time(each) for each in request.candidates))
 
+    def play(self, request: Play) -> Times:
+        """Times calls of a set of builds: each after another number of rows, and once more.
+
+        Quick ones come after a pause the first time, as in `_time`, and closely the second.
+        """
+        menu = make_menu(request.members)
+        plans = [menu.planner.plan(rows) for rows in request.rows]
+        self._executor.run(plans[-1], menu, self._feeds)
+        return Times(tuple(self._play(plan, menu) for plan in plans))
+
     def blob(self, build: Build) -> bytes:
         """What makes the build again more quickly; nothing if the engine has no such thing."""
         return self._programs.get(build).blob() or b""
+
+    def _play(self, plan: Plan, menu: Menu) -> float:
+        if plan.cost < _SHORT:
+            time.sleep(_PAUSE)
+        start = time.perf_counter()
+        for _ in range(RUNS):
+            self._executor.run(plan, menu, self._feeds)
+        return (time.perf_counter() - start) / RUNS
 
     def _try_sizes(self, request: Make) -> tuple[float, ...]:
         end = time.perf_counter() + request.seconds
@@ -261,6 +281,8 @@ def _serve(probe: Probe, requests: IO[bytes], answers: IO[bytes]) -> None:
             _say(answers, probe.make(request))
         elif isinstance(request, Round):
             _say(answers, probe.time(request))
+        elif isinstance(request, Play):
+            _say(answers, probe.play(request))
         elif isinstance(request, Export):
             data = probe.blob(request.build)
             _say(answers, Blob(len(data)), data)

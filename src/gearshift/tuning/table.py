@@ -20,7 +20,7 @@ from gearshift.gears.build import OPEN, Build, Measured
 from gearshift.options import MAX_THREADS, PRECISIONS
 from gearshift.tuning.cpu import cpu_signature
 
-TABLE_VERSION: Final = 3
+TABLE_VERSION: Final = 4
 """Version of what a table's fields mean; a table of another version is no table."""
 
 _MAX_ROWS: Final = 2**31 - 1
@@ -81,6 +81,27 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class PlanTime:
+    """Seconds of a call of `rows` rows, as a session would run it."""
+
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Played:
+    """What calls took with a set of builds, by turns with other sets and in one process.
+
+    Attributes:
+        builds: the set, in order.
+        plans: ascending by rows; the same numbers of rows for every set of a table.
+    """
+
+    builds: tuple[Build, ...]
+    plans: tuple[PlanTime, ...]
+
+
+@dataclass(frozen=True)
 class CostTable:
     """What a tuning run found out about one artifact on one host.
 
@@ -98,6 +119,7 @@ class CostTable:
         ended: engines that are left out because their process ended twice, which may have had a
             cause that is over soon: such a table is for now, and not kept.
         others: share of all CPUs that other programs took meanwhile, 0 to 1; None if unknown.
+        played: sets of builds that ran whole; none if there was no time or only one to run.
     """
 
     version: int
@@ -112,6 +134,7 @@ class CostTable:
     frame: int = field(default=0, metadata={LEFT_OUT: True})
     ended: tuple[str, ...] = ()
     others: float | None = None
+    played: tuple[Played, ...] = ()
 
     @property
     def is_of_a_busy_machine(self) -> bool:
@@ -219,6 +242,7 @@ def check_table(table: CostTable) -> None:
         _check_build(build, known, table.host.threads)
     for measured in table.measured:
         _check_measured(measured)
+    _check_played(table.played, {each.build for each in table.measured})
 
 
 def _check_host(host: Host) -> None:
@@ -263,6 +287,26 @@ def _check_measured(measured: Measured) -> None:
         for seconds in (timing.seconds, timing.alone):
             if not 0 < seconds < math.inf:
                 _refuse(f"a time of {build}", seconds, "finite and more than 0 seconds")
+
+
+def _check_played(sets: Sequence[Played], measured: set[Build]) -> None:
+    if len(sets) > _MAX_BUILDS:
+        _refuse("the number of sets played", len(sets), f"0 to {_MAX_BUILDS}")
+    _check_unlike("a set that was played", [frozenset(played.builds) for played in sets])
+    for played in sets:
+        _check_unlike("a build of a set that was played", played.builds)
+        if not played.builds or not measured.issuperset(played.builds):
+            names = [str(build) for build in played.builds]
+            _refuse("a set that was played", names, "builds that were measured, one or more")
+        rows = [time.rows for time in played.plans]
+        asked = [time.rows for time in sets[0].plans]
+        if rows != asked or rows != sorted(set(rows)) or not 1 <= len(rows) <= _MAX_TIMINGS:
+            _refuse("the rows of a set that was played", rows, "ascending, and those of all sets")
+        if not 1 <= rows[0] <= rows[-1] <= _MAX_ROWS:
+            _refuse("the rows of a set that was played", rows, f"1 to {_MAX_ROWS}")
+        for time in played.plans:
+            if not 0 < time.seconds < math.inf:
+                _refuse("a time of a plan", time.seconds, "finite and more than 0 seconds")
 
 
 def _check_unlike(where: str, values: Iterable[Hashable]) -> None:

@@ -2,13 +2,13 @@
 
 Each engine has a child process (`child`, `probe`), which builds its candidates one by one while the
 others wait. Then rounds are played: every candidate once, in a random order, engine after engine,
-so that what disturbs this machine for a while disturbs all of them alike.
+so that what disturbs this machine for a while disturbs all of them alike. Last, whole plans of the
+sets of programs that look best run by turns (`playoff`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,18 +17,20 @@ from typing import Final
 
 from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, OptionError
-from gearshift.gears.build import OPEN, Build
+from gearshift.gears.build import OPEN, Build, Measured
 from gearshift.opening import gear_set
 from gearshift.tuning.bystanders import Bystanders
 from gearshift.tuning.candidates import candidate_sizes
 from gearshift.tuning.child import ProbeEndedError
 from gearshift.tuning.messages import Candidate
+from gearshift.tuning.playoff import play_off
 from gearshift.tuning.prospects import hopeless, next_smaller, unpromising
 from gearshift.tuning.table import (
     TABLE_VERSION,
     CostTable,
     Dropped,
     EngineBytes,
+    Played,
     this_host,
     timestamp,
 )
@@ -45,6 +47,8 @@ _MARGINS: Final = (1.0, 0.5, 0.4, 0.25)
 The more is known of it the less is left to doubt; in the first round everything is timed."""
 _BUILDING: Final = 0.5
 """Share of the time that goes into building; and of the way that it is, for those who watch."""
+_ROUNDS: Final = 0.6
+"""When that part of the time is over, whole plans are run, if there are any to compare."""
 _ALL_SIZES: Final = 3
 """An open build may take this part of what is left for building to be tried at every size."""
 _TELLING: Final = 1.0
@@ -95,7 +99,9 @@ def tune(
         tuning = _Tuning(artifact, frame, threads, watch, children)
         names = tuple(dict.fromkeys(engines))
         tuning.build(names)
-        tuning.play_rounds()
+        tuning.play_rounds(_ROUNDS)
+        if not tuning.play_off(names):
+            tuning.play_rounds(1.0)
         table = replace(tuning.table(names), others=others.share())
         if wanted is not None and keep_blob is not None:
             for build in wanted(table):
@@ -112,6 +118,10 @@ def tune(
             artifact.path.name,
         )
     return table
+
+
+class _LeftOutError(Exception):
+    """An engine whose plans were to be compared is left out."""
 
 
 class _Tuning:
@@ -131,10 +141,15 @@ class _Tuning:
         self._children = children
         frame = gear_set(artifact.manifest).frames[number]
         self._number = number
+        self._gears = frame.sizes
+        self._has_plans = frame.has_rows and artifact.manifest.proof.separable
         self._sizes = candidate_sizes(frame.sizes, artifact.manifest.proof.separable)
         self._trials: dict[str, Trial] = {}
         self._left_out: list[Dropped] = []
         self._failures: dict[str, EngineError] = {}  # by engine that was left out
+        self._rounds = 0
+        self._round_took = 0.0
+        self._played: tuple[Played, ...] = ()
 
     def build(self, names: Sequence[str]) -> None:
         """Opens the engines, and builds on them what there is time for."""
@@ -149,19 +164,38 @@ class _Tuning:
                 self._make_pending(trial, _BUILDING)
             trial.dropped |= dict.fromkeys(trial.pending, _NO_TIME)
 
-    def play_rounds(self) -> None:
-        """Times everything, round after round, until the time is over."""
-        took = 0.0
-        for number in itertools.count():
+    def play_rounds(self, part: float) -> None:
+        """Times everything, round after round, until that part of the time is over."""
+        while any(trial.candidates() for trial in self._trials.values()):
             # A round that would end further beyond the time than it began before it is none.
-            is_late = number > 0 and self._watch.left() < took / 2
-            if is_late or not any(trial.candidates() for trial in self._trials.values()):
+            if self._rounds and self._watch.left(part) < self._round_took / 2:
                 return
-            done = max(_BUILDING, self._watch.passed) if number else _BUILDING
-            self._watch.tell(f"timing, round {number + 1}", done)
+            done = max(_BUILDING, self._watch.passed) if self._rounds else _BUILDING
+            self._watch.tell(f"timing, round {self._rounds + 1}", done)
             begin = time.perf_counter()
-            self._play_round(_MARGINS[min(number, len(_MARGINS) - 1)])
-            took = time.perf_counter() - begin
+            self._play_round(_MARGINS[min(self._rounds, len(_MARGINS) - 1)])
+            self._rounds, self._round_took = self._rounds + 1, time.perf_counter() - begin
+
+    def play_off(self, names: Sequence[str]) -> bool:
+        """Runs whole plans, unless each number of rows has one program anyway; whether it did.
+
+        Nothing may be timed afterwards: what looks best would be another set than those that ran.
+        """
+        if not self._has_plans or not self._trials or self._watch.left() <= 0:
+            return False
+        self._watch.tell("running whole plans", self._watch.passed)
+        with contextlib.suppress(_LeftOutError):  # what was measured of the other engines stands
+            self._played = play_off(
+                self.table(names), self._gears, self._play_plans, self._watch.left
+            )
+        return bool(self._played)
+
+    def _play_plans(self, members: Sequence[Measured], rows: Sequence[int]) -> Sequence[float]:
+        name = members[0].build.engine
+        self._watch.tell("running whole plans", self._watch.passed)
+        with self._leaving_out(name):
+            return self._trials[name].play_plans(members, rows)
+        raise _LeftOutError
 
     def table(self, names: Sequence[str]) -> CostTable:
         """What was found. Raises EngineError if that is nothing."""
@@ -195,6 +229,7 @@ class _Tuning:
                 for name, error in self._failures.items()
                 if name in installed and isinstance(error, ProbeEndedError)
             ),
+            played=self._played,
         )
 
     def export(self, build: Build) -> bytes:

@@ -93,14 +93,8 @@ class Scales:
         return np.asarray(self._engines(sets).sum(axis=1), np.int64)
 
     def score(self, sets: Sets, lanes: int) -> Floats:
-        """How much longer each set takes than all builds would: 1 is the best, inf cannot run.
-
-        It is the mean over the sizes. A size that loses more than 3 % counts once more by a
-        quarter of the loss, so that no size pays for all others.
-        """
-        ratios = self.plans(sets, lanes) / self._best[:, np.newaxis]
-        excess = np.maximum(ratios.max(axis=0) - 1 - _WORST_MAY_LOSE, 0)
-        return np.asarray(self._weights @ ratios + _WORST_WEIGHT * excess, np.float64)
+        """How much longer each set takes than all builds would: 1 is the best, inf cannot run."""
+        return mean_and_worst(self.plans(sets, lanes) / self._best[:, np.newaxis], self._weights)
 
     def longer(self, one: Sets, lanes: int, other: Sets, other_lanes: int) -> tuple[float, float]:
         """How much longer plans of one set take than those of another: on average, and at most."""
@@ -171,6 +165,19 @@ class Scales:
         known = np.isin(self._sizes, self._rows)
         plans[known] = wide[np.searchsorted(self._rows, self._sizes[known])]
         return plans
+
+
+def mean_and_worst(ratios: Floats, weights: Floats) -> Floats:
+    """The mean of each column; losing more than 3 % at any size counts by a quarter on top.
+
+    So no size pays for all others.
+
+    Args:
+        ratios: to the best; one row for each size, one column for each set.
+        weights: of the sizes; they add up to 1.
+    """
+    excess = np.maximum(ratios.max(axis=0) - 1 - _WORST_MAY_LOSE, 0)
+    return np.asarray(weights @ ratios + _WORST_WEIGHT * excess, np.float64)
 
 
 def single_sets(count: int) -> Sets:

@@ -1,0 +1,185 @@
+"""Sets of programs that play against each other, on a machine that is made up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gearshift.gears.build import OPEN, Build, Measured, make_menu
+from gearshift.tuning.choose import choose
+from gearshift.tuning.finalists import Finalists
+from gearshift.tuning.messages import RUNS
+from gearshift.tuning.playoff import play_off
+from gearshift.tuning.table import CostTable, check_table
+from tables import HOST, fixed, opened, table_of, tables
+
+GEARS = (1, 8)
+
+
+@dataclass
+class Machine:
+    """Runs plans in made-up time.
+
+    Attributes:
+        each: what every program of a set costs all its calls, as a part.
+        noise: by so large a part a call may take longer.
+        drift: how much slower the machine becomes with each second that passes.
+    """
+
+    seconds: float
+    each: float = 0.0
+    noise: float = 0.0
+    drift: float = 0.0
+    now: float = 0.0
+    asked: list[tuple[frozenset[Build], tuple[int, ...]]] = field(default_factory=list)
+
+    def run(self, members: Sequence[Measured], sizes: Sequence[int]) -> list[float]:
+        self.asked.append((frozenset(each.build for each in members), tuple(sizes)))
+        planner = make_menu(members).planner
+        slower = (1 + self.each) ** len(members) * (1 + self.drift * self.now)
+        times = [
+            planner.plan(rows).cost * slower * (1 + random.random() * self.noise) for rows in sizes
+        ]
+        self.now += sum(times) * RUNS + times[-1]
+        return times
+
+    def left(self) -> float:
+        return self.seconds - self.now
+
+    def mean(self, members: Sequence[Measured]) -> float:
+        planner = make_menu(members).planner
+        ours = sum(planner.plan(rows).cost / rows for rows in range(1, max(GEARS) + 1))
+        return ours * (1 + self.each) ** len(members)
+
+
+TABLE = table_of(
+    [
+        opened({1: 1.3e-3, 2: 2.3e-3, 4: 4.3e-3, 8: 8.3e-3}, 40),
+        fixed(1, 1.25e-3),
+        fixed(1, 2.05e-3, lanes=2, alone=1.9e-3),
+        fixed(2, 2.2e-3),
+        fixed(2, 4.0e-3, lanes=2, alone=3.7e-3),
+        fixed(3, 3.1e-3),
+        fixed(4, 7.9e-3, lanes=2, alone=7.5e-3),
+        opened({1: 1.4e-3, 8: 8.8e-3}, 30, engine="onnxruntime"),
+    ],
+    host=replace(HOST, threads=2),
+)
+
+
+def winner(table: CostTable, machine: Machine) -> tuple[Measured, ...]:
+    played = play_off(table, GEARS, machine.run, machine.left)
+    check_table(replace(table, played=played))
+    best = min(played, key=lambda each: sum(time.seconds / time.rows for time in each.plans))
+    return tuple(each for each in table.measured if each.build in best.builds)
+
+
+def quickest(machine: Machine, table: CostTable) -> float:
+    """Of all sets of one engine: no cleverness, every one of them."""
+    ours = [each for each in table.measured if each.build.engine == "openvino"]
+    sets = (some for count in range(1, 5) for some in combinations(ours, count))
+    return min(machine.mean(some) for some in sets)
+
+
+@pytest.mark.parametrize("each", [0.0, 0.02, 0.05, 0.2])
+@pytest.mark.parametrize("drift", [0.0, 0.02])
+def test_the_quickest_set_is_found(each: float, drift: float) -> None:
+    random.seed(5)
+    machine = Machine(60, each=each, noise=0.02, drift=drift)
+    found = winner(TABLE, machine)
+    assert machine.mean(found) <= quickest(machine, TABLE) * 1.03
+
+
+def test_drift_is_taken_out() -> None:
+    """It becomes three times as slow meanwhile, and records are as those of one that does not."""
+    random.seed(5)
+    steady, drifting = Machine(30), Machine(30, drift=0.07)
+    records = [
+        {each.builds: each.plans for each in play_off(TABLE, GEARS, one.run, one.left)}
+        for one in (steady, drifting)
+    ]
+    both = records[0].keys() & records[1].keys()
+    assert len(both) > 1
+    for builds in both:
+        for mine, theirs in zip(records[0][builds], records[1][builds], strict=True):
+            assert theirs.seconds == pytest.approx(mine.seconds, rel=0.1)
+
+
+@settings(max_examples=30)
+@given(tables((1, 2, 4, 8), 7), st.floats(0, 20), st.floats(0, 0.1))
+def test_any_table(table: CostTable, seconds: float, each: float) -> None:
+    machine = Machine(seconds, each=each)
+    played = play_off(table, GEARS, machine.run, machine.left)
+    check_table(replace(table, played=played))
+    for builds, sizes in machine.asked:
+        assert len({build.engine for build in builds}) == 1
+        assert len({build.lanes for build in builds} - {1}) <= 1
+        assert len(sizes) > 1
+        assert all(1 <= rows <= max(GEARS) for rows in sizes)
+    if played:
+        first, *_ = Finalists(table, GEARS).sets
+        assert {each.build for each in first} == set(played[0].builds)
+        assert len(played) > 1
+
+
+def test_there_is_no_time_to_begin() -> None:
+    machine = Machine(0.01)
+    assert play_off(TABLE, GEARS, machine.run, machine.left) == ()
+    assert not machine.asked
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 5.0])
+def test_the_time_is_kept(seconds: float) -> None:
+    machine = Machine(seconds)
+    assert play_off(TABLE, GEARS, machine.run, machine.left)
+    assert -0.2 * seconds < machine.left()
+
+
+def test_little_time_means_fewer_numbers_of_rows() -> None:
+    slow = table_of([fixed(1, 1.0), fixed(2, 1.8), fixed(4, 3.4)])
+    for seconds, count in ((3000.0, 16), (450.0, 8)):
+        machine = Machine(seconds)
+        played = play_off(slow, (16,), machine.run, machine.left)
+        assert {len(each.plans) for each in played} == {count}
+        assert played[0].plans[-1].rows == 16
+
+
+def test_one_program_has_nobody_to_play_against() -> None:
+    machine = Machine(60)
+    assert play_off(table_of([fixed(1, 1e-3)]), GEARS, machine.run, machine.left) == ()
+
+
+def test_sets_of_two_engines_cannot_play() -> None:
+    """No process that measures has both."""
+    table = table_of([fixed(1, 1e-3), fixed(8, 4e-3, engine="onnxruntime"), fixed(2, 8e-3)])
+    assert len(choose(table, "speed", GEARS)) > 1
+    assert Finalists(table, GEARS).sets == []
+    machine = Machine(60)
+    assert play_off(table, GEARS, machine.run, machine.left) == ()
+
+
+def test_the_smallest_programs_play_however_they_look() -> None:
+    bad = fixed(1, 9e-3, lanes=2, alone=8e-3)
+    table = table_of([fixed(1, 1.2e-3), bad, fixed(8, 7e-3)])
+    sets = Finalists(table, GEARS).sets
+    assert (table.measured[0], bad) in sets
+
+
+def test_an_open_batch_does_not_hide_what_is_best_without_it() -> None:
+    sets = Finalists(TABLE, GEARS).sets
+    assert any(all(each.build.rows != OPEN for each in some) for some in sets)
+
+
+def test_neighbours() -> None:
+    finalists = Finalists(TABLE, GEARS)
+    one, lanes, two = (TABLE.measured[place] for place in (1, 2, 3))
+    near = finalists.neighbours((one, lanes), [(one, two), (TABLE.measured[0],)])
+    assert set(near) >= {(one, lanes, two)}
+    assert all(abs(len(each) - 2) == 1 for each in near)
+    assert (one, lanes) not in near
