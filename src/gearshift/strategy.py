@@ -113,6 +113,7 @@ def measure(
         seconds=seconds,
         on_progress=on_progress,
         frame=frame,
+        budget=options.memory_budget,
         wanted=wanted,
         keep_blob=keep_blob,
     )

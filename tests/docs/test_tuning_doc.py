@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gearshift.options import BUDGETS
-from gearshift.tuning import choose, embedded, trial, tuner, weigh
+from gearshift.tuning import choose, embedded, played, playoff, trial, tuner, weigh
 from gearshift.tuning.cache import DEFAULT_BYTES
 from gearshift.tuning.tuner import DEFAULT_SECONDS
 
@@ -33,6 +33,10 @@ def test_the_numbers_of_the_page() -> None:
     assert DEFAULT_SECONDS == 10, "written out: ten"
     assert trial._FEW == 3, "written out: three"
     assert tuner._BUILDING == 0.5, "written out: half"
+    assert f"When {100 * tuner._ROUNDS:g} % of the time" in words
+    assert f"the last {100 - 100 * tuner._ROUNDS:g} % of the time" in words
+    assert "{} numbers of rows up to the largest gear ({} if".format(*playoff.COUNTS) in words
+    assert f"within {100 * played.AS_GOOD:g} % of it" in words
     assert choose._BALANCED == 1.2, "written out: a fifth more"
     assert f"or {choose._SMALL_CHANGE >> 20} MiB more" in words
     assert f"more than {100 * choose.EACH_PROGRAM:g} % of that" in words

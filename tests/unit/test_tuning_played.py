@@ -62,7 +62,7 @@ def test_of_sets_as_good_the_leanest_is_used() -> None:
 
 
 def test_it_depends_on_what_comes() -> None:
-    few, many = played([ONE], 1.0, 3.0, 9.0), played(LOOKS_BEST, 1.2, 2.9, 6.0)
+    few, many = played([ONE], 1.0, 3.0, 7.0), played(LOOKS_BEST, 1.2, 2.9, 6.0)
     table = with_played(few, many)
     mostly_many, mostly_one = {1: 1.0, 2: 1.0, 6: 4.0}, {1: 4.0, 2: 1.0, 3: 1.0}
     for weights in (mostly_many, mostly_one):
@@ -101,4 +101,4 @@ def test_what_ran_is_a_reason() -> None:
     found = reasons(with_played(played([ONE, TWO], 2.12, 4.24), played(LOOKS_BEST, 2.0, 4.0)))
     assert found[THREE.build] == "without it whole plans took 6.0 % longer, at worst 6.0 %"
     found = reasons(with_played(played(LOOKS_BEST, 2.0, 4.2), played([ONE], 2.0, 4.0)))
-    assert "whole plans were quickest with those used" in found[THREE.build]
+    assert "whole plans ran best with those used" in found[THREE.build]

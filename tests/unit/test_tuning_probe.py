@@ -34,8 +34,8 @@ from gearshift.tuning.messages import (
     Made,
     Make,
     Opened,
-    Play,
     Round,
+    RunPlans,
     Times,
     pack,
     unpack,
@@ -74,14 +74,14 @@ def child_of(pid: int) -> psutil.Process:
         Make(Build("null", 4, 2), (4,)),
         Made(5, (0.25, 1e-9), ""),
         Round((Candidate(Build("null", OPEN), 3, 1),)),
-        Play((Measured(Build("null", 4), (Timing(4, 1e-3, 1e-3),), 7),), (3, 1)),
+        RunPlans((Measured(Build("null", 4), (Timing(4, 1e-3, 1e-3),), 7),), (3, 1)),
         Times(()),
         Export(Build("null", OPEN, 2)),
         Blob(0),
     ],
 )
 def test_messages_come_through(
-    message: Opened | Make | Made | Round | Play | Times | Export | Blob,
+    message: Opened | Make | Made | Round | RunPlans | Times | Export | Blob,
 ) -> None:
     line = pack(message)
     assert line.count(b"\n") == 1
@@ -117,7 +117,7 @@ def test_a_conversation(artifact: Artifact) -> None:
         assert len(times.seconds) == 3
         assert min(times.seconds) > 0
         members = (fixed(2, 1e-3, engine="null", lanes=2), opened_at({1: 1e-3}, engine="null"))
-        times = child.ask(Play(members, (3, 1, 8)), Times)
+        times = child.ask(RunPlans(members, (3, 1, 8)), Times)
         assert len(times.seconds) == 3
         assert min(times.seconds) > 0
         assert child.export(Export(Build("null", OPEN))) == b""
@@ -286,7 +286,7 @@ def test_plans_run_after_another_number_of_rows_and_after_the_same(
         probe.make(Make(build, (build.rows,)))
     monkeypatch.setattr(null._RowSums, "run", note)
     members = (fixed(1, 1.0, engine="null"), fixed(4, 2.0, engine="null"))
-    assert len(probe.play(Play(members, (1, 5))).seconds) == 2
+    assert len(probe.run_plans(RunPlans(members, (1, 5))).seconds) == 2
     assert ran == [4, 1, 1, 1, 4, 1, 4, 1]
 
 

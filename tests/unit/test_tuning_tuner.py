@@ -163,7 +163,7 @@ def test_a_process_that_ends_while_whole_plans_run(
     in_children(
         "import os, pathlib, sys\n"
         "from gearshift.tuning import probe\n"
-        "healthy = probe.Probe.play\n"
+        "healthy = probe.Probe.run_plans\n"
         "def end(self, *args):\n"
         f"    marks = [pathlib.Path({str(tmp_path)!r}, str(n)) for n in range({times})]\n"
         "    left = [mark for mark in marks if not mark.exists()]\n"
@@ -171,7 +171,7 @@ def test_a_process_that_ends_while_whole_plans_run(
         "        left[0].touch()\n"
         "        os._exit(9)\n"
         "    return healthy(self, *args)\n"
-        "probe.Probe.play = end\n"
+        "probe.Probe.run_plans = end\n"
     )
     table = tune(real, engines=["openvino", "onnxruntime"], threads=2, seconds=6)
     assert (tmp_path / "0").exists()

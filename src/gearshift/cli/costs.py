@@ -16,7 +16,7 @@ from gearshift.opening import gear_set
 from gearshift.options import Budget
 from gearshift.tuning.choose import Chooser, choose
 from gearshift.tuning.explain import Explained, explain
-from gearshift.tuning.played import longer
+from gearshift.tuning.played import longer, played_members, record_of, standings
 from gearshift.tuning.table import CostTable
 from gearshift.tuning.weigh import is_open
 
@@ -50,12 +50,14 @@ class SetCost:
         longer: how much longer plans took than with the set in use, on average over the numbers of
             rows, 0.02 for two hundredths.
         worst: the same, at most.
+        nbytes: what the programs take, with the engine.
     """
 
     builds: tuple[Build, ...]
     used: bool
     longer: float
     worst: float
+    nbytes: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Costs:
         nbytes: what the programs used take, with the engines they need.
         programs: all that were tried, and why each is used or not.
         plans: for the numbers of rows asked for.
-        sets: those that ran whole if the one in use did, the quickest first.
+        sets: those that ran whole if the one in use did; what counts as quickest comes first.
     """
 
     frame: GearSet
@@ -105,13 +107,12 @@ def view_costs(
     limit = chooser.limit(budget)
     chosen = choose(table, budget, gears, exact=exact)
     menu = make_menu(chosen)
-    engines = {each.build.engine for each in chosen}
     return Costs(
         frame=frame,
         table=table,
         budget=budget,
         limit=None if budget == "speed" else limit,
-        nbytes=sum(each.nbytes for each in chosen) + sum(map(table.engine_nbytes, engines)),
+        nbytes=table.nbytes(chosen),
         programs=explain(table, chosen, budget, gears, exact=exact),
         plans=tuple(_plan_cost(count, menu, table, gears, exact) for count in rows),
         sets=tuple(_set_costs(table, chosen, chooser.expected)),
@@ -171,14 +172,19 @@ def costs_json(costs: Costs) -> dict[str, object]:
 def _set_costs(
     table: CostTable, chosen: Sequence[Measured], expected: Mapping[int, float]
 ) -> list[SetCost]:
-    ours = {each.build for each in chosen}
-    used = next((each for each in table.played if set(each.builds) == ours), None)
+    used = record_of(table, chosen)
     if used is None:
         return []
-    sets = [
-        SetCost(each.builds, each is used, *longer(each, used, expected)) for each in table.played
+    scores = dict(zip(table.played, standings(table.played, expected).tolist(), strict=True))
+    return [
+        SetCost(
+            each.builds,
+            each is used,
+            *longer(each, used, expected),
+            nbytes=table.nbytes(played_members(table, each)),
+        )
+        for each in sorted(table.played, key=scores.__getitem__)
     ]
-    return sorted(sets, key=lambda each: each.longer)
 
 
 def _spread(largest: int) -> Iterator[int]:

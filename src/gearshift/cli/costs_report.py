@@ -43,10 +43,10 @@ def print_costs(costs: Costs) -> None:
     if costs.sets:
         screen.print_table(
             out,
-            ("programs whose whole plans ran", "used", "longer", "at worst"),
+            ("programs whose whole plans ran", "used", "longer", "at worst", "memory"),
             list(_sets(costs.sets)),
             names=("programs whose whole plans ran",),
-            numbers=("longer", "at worst"),
+            numbers=("longer", "at worst", "memory"),
         )
         out.print()
     screen.print_table(
@@ -174,7 +174,7 @@ def _sets(sets: Iterable[SetCost]) -> Iterator[tuple[str, ...]]:
         engine = each.builds[0].engine
         names = [str(build).removeprefix(f"{engine}, ") for build in each.builds]
         times = ["-" if each.used else f"{100 * part:.1f} %" for part in (each.longer, each.worst)]
-        yield f"{engine}: {'; '.join(names)}", _yes_or_no(each.used), *times
+        yield f"{engine}: {'; '.join(names)}", _yes_or_no(each.used), *times, decimal(each.nbytes)
 
 
 def _dropped(programs: Iterable[Explained]) -> Iterator[str]:

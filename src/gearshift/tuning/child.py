@@ -22,8 +22,8 @@ from gearshift.tuning.messages import (
     Make,
     Message,
     Opened,
-    Play,
     Round,
+    RunPlans,
     Times,
     pack,
     unpack,
@@ -76,7 +76,7 @@ class Child:
             self.kill()
             raise
 
-    def ask(self, request: Make | Round | Play | Export, kind: type[A]) -> A:
+    def ask(self, request: Make | Round | RunPlans | Export, kind: type[A]) -> A:
         """The answer to a request.
 
         Raises:

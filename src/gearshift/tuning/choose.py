@@ -2,7 +2,8 @@
 
 A set of programs is worth what `weigh.Scales` says; each program in it has to make it better by
 more than what one more costs the others, and each engine beyond the first by more than what
-engines in one process cost each other. What it may take:
+engines in one process cost each other. Where the best set by these rules is one of those that ran
+whole when the table was made, the quickest of them takes its place (`played`). What it may take:
 
 - ``"speed"``: any amount.
 - ``"memory"``: what the leanest set that can run everything takes.
@@ -18,6 +19,7 @@ Where ``"balanced"`` would allow nothing at all, it allows the leanest set.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
@@ -139,10 +141,9 @@ class Chooser:
         gears: Sequence[int],
         exact: bool = False,
         weights: Mapping[int, float] | None = None,
-        each_program: float = EACH_PROGRAM,
     ) -> None:
         self._table = table
-        self._each_program = each_program
+        self._each_program = EACH_PROGRAM
         self.expected = _expected(gears, exact, weights or {})
         self.scales = Scales(table, self.expected, exact)
         everything = np.ones((1, len(self.scales.measured)), np.bool_)
@@ -179,8 +180,17 @@ class Chooser:
             )
         return budget
 
+    def asking(self, each_program: float) -> Chooser:
+        """The same, but each program has to make plans better by that part."""
+        other = copy(self)
+        other._each_program = each_program
+        return other
+
     def choose(self, limit: int) -> tuple[Measured, ...]:
-        """The best builds that fit in so many bytes; the leanest ones always do."""
+        """The best builds that fit in so many bytes; the leanest ones always do.
+
+        If what looks best is among the sets whose whole plans ran, the quickest of them.
+        """
         limit = max(limit, self.least)
         looks_best = min(self._best(lanes, limit) for lanes in self.scales.lanes)
         return best_played(self._table, self._members(looks_best.members), limit, self.expected)

@@ -10,8 +10,8 @@ import numpy as np
 from gearshift.gears.build import Build, Measured
 from gearshift.options import Budget
 from gearshift.tuning.choose import SECOND_ENGINE, Chooser
-from gearshift.tuning.played import longer
-from gearshift.tuning.table import CostTable, Played
+from gearshift.tuning.played import longer, record_of
+from gearshift.tuning.table import CostTable
 from gearshift.tuning.weigh import Sets
 
 
@@ -54,7 +54,7 @@ def explain(
         weights: how often each number of rows is expected.
     """
     chooser = Chooser(table, gears, exact, weights)
-    reasons = _Reasons(chooser, chosen, chooser.limit(budget), table.played)
+    reasons = _Reasons(chooser, chosen, chooser.limit(budget), table)
     used = {each.build for each in chosen}
     measured = [
         Explained(
@@ -76,13 +76,13 @@ class _Reasons:
     """Compares the chosen set with those that have one build more or less."""
 
     def __init__(
-        self, chooser: Chooser, chosen: Sequence[Measured], limit: int, played: Sequence[Played]
+        self, chooser: Chooser, chosen: Sequence[Measured], limit: int, table: CostTable
     ) -> None:
         builds = {each.build for each in chosen}
         self._chooser = chooser
         self._scales = scales = chooser.scales
         self._limit = limit
-        self._played = {frozenset(each.builds): each for each in played}
+        self._table = table
         self._place = {each.build: index for index, each in enumerate(scales.measured)}
         self._chosen = np.array([each.build in builds for each in scales.measured])
         self._lanes = max((build.lanes for build in builds), default=1)
@@ -95,7 +95,7 @@ class _Reasons:
         if not self._scales.runs(others[np.newaxis])[0]:
             return "runs what no other that is used can"
         ran = self._ran(others, self._chosen)
-        if ran:
+        if ran and ran[0] > 0:
             mean, worst = map(_percent, ran)
             return f"without it whole plans took {mean} longer, at worst {worst}"
         average, most = self._scales.longer(others, self._lanes, self._chosen, self._lanes)
@@ -119,8 +119,10 @@ class _Reasons:
         if self._worth(self._chosen, self._lanes) <= self._worth(more, lanes):
             return f"{win}: {self._too_little(more)}"
         nbytes = int(self._scales.nbytes(more[np.newaxis])[0])
+        if nbytes <= self._limit and self._ran(self._chosen, self._chosen):
+            return f"{win}, by single times; whole plans ran best with those used"
         if nbytes <= self._limit:
-            return f"{win}, by single times; whole plans were quickest with those used"
+            return win
         added = nbytes - int(self._scales.nbytes(self._chosen[np.newaxis])[0])
         over = nbytes - self._limit
         return f"{win}, but it takes {_megabytes(added)}, {_megabytes(over)} over the budget"
@@ -132,13 +134,11 @@ class _Reasons:
 
     def _ran(self, one: Sets, other: Sets) -> tuple[float, float] | None:
         """How much longer whole plans of one set took than those of another, if both ran."""
-        found = [self._played.get(self._builds(each)) for each in (one, other)]
-        if found[0] is None or found[1] is None:
-            return None
-        return longer(found[0], found[1], self._chooser.expected)
+        mine, theirs = (record_of(self._table, self._members(each)) for each in (one, other))
+        return longer(mine, theirs, self._chooser.expected) if mine and theirs else None
 
-    def _builds(self, one: Sets) -> frozenset[Build]:
-        return frozenset(build for build, place in self._place.items() if one[place])
+    def _members(self, one: Sets) -> list[Measured]:
+        return [each for each, used in zip(self._scales.measured, one, strict=True) if used]
 
     def _worth(self, one: Sets, lanes: int) -> float:
         return float(self._chooser.worth(one[np.newaxis], lanes)[0])

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from gearshift.gears.build import OPEN, Build, Measured
+from gearshift.options import Budget
 from gearshift.tuning.choose import EACH_PROGRAM, Chooser
 from gearshift.tuning.table import CostTable
 
@@ -25,30 +26,33 @@ class Finalists:
     """Sets of a table's programs by how good they look.
 
     Attributes:
-        sets: those to begin with, all of one engine each. First comes what looks best, then the
-            smallest ones, however they look, then the others. There is none where what looks best
-            takes several engines: no process that measures has them.
+        sets: those to begin with, all of one engine each. First comes what looks best under
+            ``"balanced"``, then under other budgets, then the smallest ones, however they look,
+            then the others. There is none where what looks best takes several engines: no process
+            that measures has them.
     """
 
-    def __init__(self, table: CostTable, gears: Sequence[int]) -> None:
+    def __init__(self, table: CostTable, gears: Sequence[int], budget: Budget | int) -> None:
         """Finds them.
 
         Args:
             table: what was measured, of rows that are independent.
             gears: the declared batch sizes.
+            budget: what programs may take.
         """
         self._table = table
         self._whole = Chooser(table, gears)
-        limits = [self._whole.limit("balanced"), self._whole.limit("speed")]
-        found = [self._whole.choose(limit) for limit in limits]
-        self._best = self._looks(found[0])
+        limits = self._limits(budget)
+        looked_for = [self._whole.choose(limit) for limit in limits]
+        self._best = self._looks(looked_for[0])
+        found: list[Members] = []
         for among in _narrowed(table):
-            for opinion in _OPINIONS:
-                chooser = Chooser(among, gears, each_program=opinion)
-                found += [chooser.choose(limit) for limit in limits]
-        ranked = [*found[:1], *_smallest(table), *self._promising(found)]
-        is_alone = len(_engines(found[0])) == 1
-        self.sets = [each for each in dict.fromkeys(ranked) if is_alone and len(_engines(each)) < 2]
+            chooser = Chooser(among, gears)
+            for opinion in map(chooser.asking, _OPINIONS):
+                found += [opinion.choose(limit) for limit in limits]
+        ranked = dict.fromkeys([*looked_for, *_smallest(table), *self._promising(found)])
+        is_alone = len(_engines(looked_for[0])) == 1
+        self.sets = [each for each in ranked if is_alone and len(_engines(each)) == 1]
 
     def neighbours(self, leader: Members, others: Iterable[Members]) -> list[Members]:
         """The leader without one of its programs, or with one more of those of other sets.
@@ -62,6 +66,14 @@ class Finalists:
             tuple(each for each in self._table.measured if each.build in builds)
             for builds in filter(_goes_together, sets)
         )
+
+    def _limits(self, budget: Budget | int) -> list[int]:
+        """In bytes, each once: that everything fits is one limit, however large."""
+        everything = self._table.nbytes(self._table.measured)
+        budgets: list[Budget | int] = ["balanced", "speed"]
+        if not isinstance(budget, int) or budget >= self._whole.least:
+            budgets.insert(1, budget)
+        return list(dict.fromkeys(min(everything, self._whole.limit(each)) for each in budgets))
 
     def _promising(self, sets: Iterable[Members]) -> list[Members]:
         looks = {members: self._looks(members) for members in sets}

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from gearshift.artifact.codec import decode, dumps, loads, shorten
 from gearshift.errors import CorruptArtifactError, EngineError
 from gearshift.gears.build import Build, Measured
 
+SHORT: Final = 0.005
+"""Seconds. Who runs less has something else to do in between; then threads have to be woken, which
+is more of the whole the more of them there are. So a probe pauses before it:"""
+PAUSE: Final = 0.01
+
 RUNS: Final = 2
-"""Calls that `Play` makes of each number of rows: after another one, and after the same."""
+"""Calls that `RunPlans` makes of each number of rows: after another one, and after the same."""
 
 _MARK: Final = b"\x1e"
 """Begins a record (RFC 7464). Whatever else was written to the same stream comes before it."""
@@ -86,7 +91,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Play:
+class RunPlans:
     """Asks for calls of these numbers of rows, in that order, with plans of these builds."""
 
     members: tuple[Measured, ...]
@@ -97,7 +102,7 @@ class Play:
 class Times:
     """Answers `Round`: seconds of one execution (in every lane at once) of each candidate.
 
-    Or `Play`: seconds of a call of each number of rows.
+    Or `RunPlans`: seconds of a call of each number of rows.
     """
 
     seconds: tuple[float, ...]
@@ -124,10 +129,8 @@ class Failed:
     message: str
 
 
-Message = Opened | Make | Made | Round | Play | Times | Export | Blob | Failed
-_KINDS: Final[dict[str, type[Message]]] = {
-    kind.__name__: kind for kind in (Opened, Make, Made, Round, Play, Times, Export, Blob, Failed)
-}
+Message = Opened | Make | Made | Round | RunPlans | Times | Export | Blob | Failed
+_KINDS: Final[dict[str, type[Message]]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def pack(message: Message) -> bytes:

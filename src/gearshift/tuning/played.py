@@ -34,49 +34,52 @@ def best_played(
         limit: bytes that programs may take, with the engines they need.
         weights: how often each number of rows is expected.
     """
-    looks_best = {each.build for each in predicted}
-    if not any(set(each.builds) == looks_best for each in table.played):
+    if record_of(table, predicted) is None:
         return tuple(predicted)
-    sizes = {played: _nbytes(table, played) for played in table.played}
-    fitting = [played for played, nbytes in sizes.items() if nbytes <= limit]
-    scores = standings(fitting, weights)
-    good = [
-        played
-        for played, score in zip(fitting, scores.tolist(), strict=True)
-        if score <= scores.min() * (1 + AS_GOOD)
+    scores = standings(table.played, weights)
+    sets = [played_members(table, each) for each in table.played]
+    fitting = [
+        (score, table.nbytes(some), some)
+        for score, some in zip(scores.tolist(), sets, strict=True)
+        if table.nbytes(some) <= limit
     ]
-    return members(table, min(good, key=sizes.__getitem__))
+    least = min(score for score, _, _ in fitting)
+    good = [each for each in fitting if each[0] <= least * (1 + AS_GOOD)]
+    return min(good, key=lambda each: each[1])[2]
+
+
+def record_of(table: CostTable, members: Sequence[Measured]) -> Played | None:
+    """What was found when that set was played; None if it was not."""
+    builds = {each.build for each in members}
+    return next((each for each in table.played if builds == set(each.builds)), None)
+
+
+def played_members(table: CostTable, played: Played) -> tuple[Measured, ...]:
+    """What was measured of each of its programs, in the table's order."""
+    return tuple(each for each in table.measured if each.build in played.builds)
 
 
 def standings(played: Sequence[Played], weights: Mapping[int, float]) -> Floats:
-    """How much longer each takes than the middle one of them does at each number of rows.
-
-    The quickest would be no measure: the least of many is the one that chance was kindest to.
+    """How much longer each takes than the quickest of them does at each number of rows.
 
     Args:
         played: sets that were played for the same numbers of rows.
         weights: how often each number of rows is expected; each counts for the next one played.
     """
-    seconds = _seconds(played)
-    ratios = seconds / np.median(seconds, axis=1, keepdims=True)
-    return mean_and_worst(ratios, _shares(played[0], weights))
+    shares = _shares(played[0], weights)
+    seconds = np.array([_seconds(each) for each in played]).T[shares > 0]
+    ratios = seconds / seconds.min(axis=1, keepdims=True)
+    return mean_and_worst(ratios, shares[shares > 0])
 
 
 def longer(one: Played, other: Played, weights: Mapping[int, float]) -> tuple[float, float]:
     """How much longer calls took with one set than with another: on average, and at most."""
-    mine, theirs = _seconds([one, other]).T
-    part = mine / theirs - 1
+    part = _seconds(one) / _seconds(other) - 1
     return float(_shares(one, weights) @ part), float(part.max())
 
 
-def members(table: CostTable, played: Played) -> tuple[Measured, ...]:
-    """What was measured of each of its programs, in the table's order."""
-    return tuple(each for each in table.measured if each.build in played.builds)
-
-
-def _seconds(played: Sequence[Played]) -> Floats:
-    """One row for each number of rows, one column for each set."""
-    return np.array([[time.seconds for time in each.plans] for each in played]).T
+def _seconds(played: Played) -> Floats:
+    return np.array([time.seconds for time in played.plans])
 
 
 def _shares(played: Played, weights: Mapping[int, float]) -> Floats:
@@ -86,10 +89,3 @@ def _shares(played: Played, weights: Mapping[int, float]) -> Floats:
     for expected, weight in weights.items():
         shares[np.abs(rows - expected).argmin()] += weight
     return np.asarray(shares / shares.sum())
-
-
-def _nbytes(table: CostTable, played: Played) -> int:
-    engines = {build.engine for build in played.builds}
-    return sum(each.nbytes for each in members(table, played)) + sum(
-        map(table.engine_nbytes, engines)
-    )

@@ -8,6 +8,7 @@ for a while disturbs all of them alike.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
@@ -15,8 +16,10 @@ from typing import Final
 import numpy as np
 
 from gearshift.gears.build import Build, make_menu
+from gearshift.options import Budget
+from gearshift.tuning.choose import choose
 from gearshift.tuning.finalists import Finalists, Members
-from gearshift.tuning.messages import RUNS
+from gearshift.tuning.messages import PAUSE, RUNS, SHORT
 from gearshift.tuning.played import standings
 from gearshift.tuning.table import CostTable, PlanTime, Played
 from gearshift.tuning.weigh import spread_sizes
@@ -24,12 +27,15 @@ from gearshift.tuning.weigh import spread_sizes
 Run = Callable[[Members, Sequence[int]], Sequence[float]]
 """Takes the programs of a set and numbers of rows; gives the seconds of a call of each."""
 
-_SIZES: Final = (16, 8)
-"""Numbers of rows that are played: the first of these for which there is time, with two sets."""
+COUNTS: Final = (16, 8)
+"""How many numbers of rows are played: the first of these that two sets have the time for."""
 _FIELD: Final = 5
 """Sets that play against the first at a time."""
-_OUT: Final = (0.04, 0.02, 0.01)
-"""By passes played: who is behind by more than this part is out."""
+_OUT: Final = 0.08
+_OUT_AT_LEAST: Final = 0.01
+"""Who is behind by more than the first of these, divided by how often it ran, is out."""
+_ENOUGH: Final = 2
+"""Runs that tell a set from others: of many that ran once one looks best by chance."""
 _TURN: Final = 0.25
 """Seconds that a set's turn takes about; two numbers of rows at least."""
 _PASS: Final = 1.0
@@ -37,19 +43,32 @@ _REPEATS: Final = 4
 """A set's pass takes about so many seconds, with each number of rows once, or up to so often."""
 
 
+class EngineGoneError(Exception):
+    """What was to run is left out; what ran before stands."""
+
+
 def play_off(
-    table: CostTable, gears: Sequence[int], run: Run, left: Callable[[], float]
+    table: CostTable,
+    gears: Sequence[int],
+    budget: Budget | int,
+    run: Run,
+    left: Callable[[], float],
 ) -> tuple[Played, ...]:
     """What was found out by running sets whole; nothing if there is no time or nothing to compare.
 
     Args:
         table: what was measured, of rows that are independent.
         gears: the declared batch sizes.
-        run: runs plans of a set.
+        budget: what programs may take; other budgets are thought of as well.
+        run: runs plans of a set, or raises `EngineGoneError`.
         left: seconds until the time is over.
     """
-    finalists = Finalists(table, gears)
-    return _Playoff(finalists, gears, run, left).play() if finalists.sets else ()
+    first = choose(table, "balanced", gears)
+    sizes = _sizes_to_play(first, sorted(spread_sizes(max(gears))), left() / 2)
+    if not sizes:
+        return ()
+    finalists = Finalists(table, gears, budget)
+    return _Playoff(finalists, gears, sizes, run, left).play() if finalists.sets else ()
 
 
 class _Contestant:
@@ -61,16 +80,25 @@ class _Contestant:
         planner = make_menu(members).planner
         self._planned = {rows: planner.plan(rows).cost for rows in sizes}
         self._samples: dict[int, list[float]] = {rows: [] for rows in sizes}
-        self.passes = 0
-        self.expected = sum(self._planned.values()) * (RUNS + 1 / len(sizes))
+
+    @property
+    def ran(self) -> int:
+        """How often it ran each number of rows."""
+        return min(map(len, self._samples.values()))
 
     def seconds(self, rows: int) -> float:
-        """Of a call, by what is known so far: the lower median, or what is planned."""
-        samples = sorted(self._samples[rows])
-        return samples[(len(samples) - 1) // 2] if samples else self._planned[rows]
+        """Of a call, by what is known so far: the median, or what is planned."""
+        samples = self._samples[rows]
+        return float(np.median(samples)) if samples else self._planned[rows]
 
     def add(self, rows: int, seconds: float) -> None:
         self._samples[rows].append(seconds)
+
+    def expected(self, sizes: Iterable[int]) -> float:
+        """Seconds of a turn: what a probe does, with a call before the first that is timed."""
+        costs = [self._planned[rows] for rows in sizes]
+        pauses = sum(PAUSE for cost in costs if cost < SHORT)
+        return sum(costs) * RUNS + costs[-1] + pauses
 
     def record(self) -> Played:
         plans = (PlanTime(rows, self.seconds(rows)) for rows in self._samples)
@@ -79,108 +107,117 @@ class _Contestant:
 
 class _Playoff:
     def __init__(
-        self, finalists: Finalists, gears: Sequence[int], run: Run, left: Callable[[], float]
+        self,
+        finalists: Finalists,
+        gears: Sequence[int],
+        sizes: Sequence[int],
+        run: Run,
+        left: Callable[[], float],
     ) -> None:
         self._finalists = finalists
+        self._sizes = sizes
         self._run, self._left = run, left
         self._weights = spread_sizes(max(gears))
-        self._sizes = _sizes(finalists.sets[0], sorted(self._weights), left() / 2)
         self._known: dict[frozenset[Build], Members] = {}
         self._first, *self._waiting = self._newcomers(finalists.sets)
-        self._add_neighbours(self._first)
+        if not self._waiting:
+            self._invite_neighbours(self._first)
         self._in_play: list[_Contestant] = []
         self._out: list[_Contestant] = []
-        fitting = min(_PASS, left() / 2) / self._first.expected
-        self._repeats = max(1, min(_REPEATS, int(fitting)))
+        whole = self._first.expected(sizes)
+        self._repeats = max(1, min(_REPEATS, int(min(_PASS, left() / 2) / whole)))
+        self._per_turn = max(2, round(_TURN / (whole / len(sizes))))
         self._took, self._was_expected = 0.0, 0.0
 
     def play(self) -> tuple[Played, ...]:
         """Plays until the time is over, or nobody is left to play against."""
-        while self._let_in() and self._play_pass():
-            self._let_go()
-        field = [self._first, *self._in_play, *self._out]
-        # Of many that played little one looks best by chance.
-        least = max(1, self._first.passes / 2)
-        return tuple(each.record() for each in field if each.passes >= least)
+        with contextlib.suppress(EngineGoneError):
+            while self._let_in() and self._play_pass():
+                self._let_go()
+        enough = max(1, min(_ENOUGH, self._first.ran))
+        rivals = [*(each for each in self._in_play if each.ran >= enough), *self._out]
+        return tuple(each.record() for each in (self._first, *rivals)) if rivals else ()
 
     def _let_in(self) -> bool:
-        """As many as there is time for a whole pass of; whether there is anybody."""
-        while self._waiting and len(self._in_play) < _FIELD:
-            everyone = [self._first, *self._in_play, self._waiting[0]]
-            if self._time_of(everyone, self._repeats) > self._left():
+        """As many as there is time for to tell them from others; whether anybody is there."""
+        passes = -(-_ENOUGH // self._repeats) if self._first.ran else 1
+        for each in list(self._waiting):
+            if len(self._in_play) >= _FIELD:
                 break
-            self._in_play.append(self._waiting.pop(0))
+            field = [self._first, *self._in_play, each]
+            if self._time_of(field, self._sizes) * self._repeats * passes <= self._left():
+                self._waiting.remove(each)
+                self._in_play.append(each)
         return bool(self._in_play)
 
-    def _time_of(self, field: Sequence[_Contestant], passes: float) -> float:
-        """Seconds of so many passes, by how much longer than planned they took so far."""
+    def _time_of(self, field: Iterable[_Contestant], sizes: Sequence[int]) -> float:
+        """Seconds of everybody's turn, by how much longer than expected turns took so far."""
         pace = self._took / self._was_expected if self._was_expected else 1.0
-        return pace * passes * sum(each.expected for each in field)
+        return pace * sum(each.expected(sizes) for each in field)
 
     def _play_pass(self) -> bool:
         """Every number of rows, a few at a time; whether there was time for it."""
         field = [self._first, *self._in_play]
-        is_known = all(each.passes for each in field)
-        count = max(2, round(_TURN / self._time_of([self._first], 1 / len(self._sizes))))
         for _ in range(self._repeats):
-            for sizes in _chunks(self._sizes, count):
-                share = len(sizes) / len(self._sizes)
-                if is_known and self._time_of(field, share) > self._left():
+            for sizes in _chunks(self._sizes, self._per_turn):
+                if self._time_of(field, sizes) > self._left():
                     return False
                 begin = self._left()
                 self._play_turn(field, sizes)
                 self._took += begin - self._left()
-                self._was_expected += share * sum(each.expected for each in field)
-        for each in field:
-            each.passes += 1
+                self._was_expected += sum(each.expected(sizes) for each in field)
         return True
 
     def _play_turn(self, field: Sequence[_Contestant], sizes: Sequence[int]) -> None:
-        """Runs everyone, and takes out how much slower the machine was than it used to be."""
+        """Runs everyone, and takes out how much slower the machine was than it used to be.
+
+        Those that ran before tell: what plans of newcomers were expected to take is another scale.
+        """
         times = {
             each: dict(zip(sizes, self._run(each.members, sizes), strict=True))
             for each in random.sample(field, len(field))
         }
-        slower = [times[each][rows] / each.seconds(rows) for each in field for rows in sizes]
+        known = [each for each in field if each.ran] or field
+        slower = [times[each][rows] / each.seconds(rows) for each in known for rows in sizes]
         drift = float(np.median(slower))
         for each in field:
             for rows in sizes:
                 each.add(rows, times[each][rows] / drift)
 
     def _let_go(self) -> None:
-        """Who is too far behind is out, and the leader's neighbours wait to be tried."""
+        """Who is too far behind is out, and the leader's neighbours come next."""
         field = [self._first, *self._in_play]
         scores = standings([each.record() for each in field], self._weights)
         behind = dict(zip(field, scores / scores.min() - 1, strict=True))
-        out = [each for each in self._in_play if behind[each] > _margin(each.passes)]
+        out = {each for each in self._in_play if behind[each] > _margin(each.ran)}
         self._in_play = [each for each in self._in_play if each not in out]
         self._out += out
-        self._add_neighbours(field[int(scores.argmin())])
+        self._invite_neighbours(field[int(scores.argmin())])
 
-    def _add_neighbours(self, leader: _Contestant) -> None:
+    def _invite_neighbours(self, leader: _Contestant) -> None:
         near = self._finalists.neighbours(leader.members, self._known.values())
-        self._waiting += self._newcomers(near)
+        self._waiting = [*self._newcomers(near), *self._waiting]
 
     def _newcomers(self, sets: Iterable[Members]) -> list[_Contestant]:
         """Those that were not yet there."""
-        found = [_Contestant(members, self._sizes) for members in sets]
-        found = [each for each in found if each.builds not in self._known]
-        self._known |= {each.builds: each.members for each in found}
-        return found
+        builds = {frozenset(each.build for each in members): members for members in sets}
+        new = {key: members for key, members in builds.items() if key not in self._known}
+        self._known |= new
+        return [_Contestant(members, self._sizes) for members in new.values()]
 
 
-def _margin(passes: int) -> float:
-    return _OUT[min(passes, len(_OUT)) - 1]
+def _margin(ran: int) -> float:
+    return max(_OUT / ran, _OUT_AT_LEAST)
 
 
-def _sizes(members: Members, sizes: Sequence[int], seconds: float) -> tuple[int, ...]:
+def _sizes_to_play(members: Members, sizes: Sequence[int], seconds: float) -> tuple[int, ...]:
     """As many of them as a set can play in so many seconds, from the least to the largest."""
-    for count in _SIZES:
+    for count in COUNTS:
         places = np.linspace(0, len(sizes) - 1, num=min(count, len(sizes))).round()
         some = tuple(sizes[int(place)] for place in places)
-        if _Contestant(members, some).expected <= seconds:
-            break
-    return some
+        if _Contestant(members, some).expected(some) <= seconds:
+            return some
+    return ()
 
 
 def _chunks(sizes: Sequence[int], count: int) -> Iterator[list[int]]:

@@ -38,7 +38,9 @@ from gearshift.tensors import Array
 from gearshift.tuning.agreement import Agreement
 from gearshift.tuning.candidates import lane_counts
 from gearshift.tuning.messages import (
+    PAUSE,
     RUNS,
+    SHORT,
     Blob,
     Candidate,
     Export,
@@ -47,8 +49,8 @@ from gearshift.tuning.messages import (
     Make,
     Message,
     Opened,
-    Play,
     Round,
+    RunPlans,
     Times,
     pack,
     unpack,
@@ -60,11 +62,8 @@ _WARM: Final = 0.15
 _ENOUGH: Final = 0.03
 """Seconds that executions in a row take about, if they are not more than so many:"""
 _MOST: Final = 4
-_SHORT: Final = 0.005
-"""Seconds. Who runs less has something else to do in between; then threads have to be woken, which
-is more of the whole the more of them there are."""
+"""Where an execution is `SHORT`:"""
 _FEW: Final = 2
-_PAUSE: Final = 0.01
 _LONG: Final = 0.1
 """Seconds that glances at one build may take together."""
 _GLANCES: Final = 3
@@ -147,7 +146,7 @@ class Probe:
         """Times each candidate."""
         return Times(tuple(self._time(each) for each in request.candidates))
 
-    def play(self, request: Play) -> Times:
+    def run_plans(self, request: RunPlans) -> Times:
         """Times calls of a set of builds: each after another number of rows, and once more.
 
         Quick ones come after a pause the first time, as in `_time`, and closely the second.
@@ -155,15 +154,15 @@ class Probe:
         menu = make_menu(request.members)
         plans = [menu.planner.plan(rows) for rows in request.rows]
         self._executor.run(plans[-1], menu, self._feeds)
-        return Times(tuple(self._play(plan, menu) for plan in plans))
+        return Times(tuple(self._plan_seconds(plan, menu) for plan in plans))
 
     def blob(self, build: Build) -> bytes:
         """What makes the build again more quickly; nothing if the engine has no such thing."""
         return self._programs.get(build).blob() or b""
 
-    def _play(self, plan: Plan, menu: Menu) -> float:
-        if plan.cost < _SHORT:
-            time.sleep(_PAUSE)
+    def _plan_seconds(self, plan: Plan, menu: Menu) -> float:
+        if plan.cost < SHORT:
+            time.sleep(PAUSE)
         start = time.perf_counter()
         for _ in range(RUNS):
             self._executor.run(plan, menu, self._feeds)
@@ -207,22 +206,22 @@ class Probe:
             expected = self._expected(candidate)
             if expected < _WARM:
                 self._run(candidate, 1)
-            is_short = expected < _SHORT
+            is_short = expected < SHORT
             if is_short:
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE)
             times = self._times(candidate, expected)
             start = time.perf_counter()
             self._run(candidate, times)
             seconds = (time.perf_counter() - start) / times
             self._seconds[candidate] = seconds
             self._row_seconds[candidate.build] = seconds / candidate.rows
-            if is_short or seconds >= _SHORT:  # else it should have had a pause
+            if is_short or seconds >= SHORT:  # else it should have had a pause
                 return seconds
 
     def _times(self, candidate: Candidate, expected: float) -> int:
         """How many executions in a row: up to four, so that pieces of a plan are like them."""
         # What waking threads costs is paid once a call, be it of few pieces.
-        most = _FEW if expected < _SHORT else _MOST
+        most = _FEW if expected < SHORT else _MOST
         fitting = self._most_rows // (candidate.rows * candidate.lanes)
         return max(1, min(round(_ENOUGH / expected), most, fitting))
 
@@ -281,8 +280,8 @@ def _serve(probe: Probe, requests: IO[bytes], answers: IO[bytes]) -> None:
             _say(answers, probe.make(request))
         elif isinstance(request, Round):
             _say(answers, probe.time(request))
-        elif isinstance(request, Play):
-            _say(answers, probe.play(request))
+        elif isinstance(request, RunPlans):
+            _say(answers, probe.run_plans(request))
         elif isinstance(request, Export):
             data = probe.blob(request.build)
             _say(answers, Blob(len(data)), data)

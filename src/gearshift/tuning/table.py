@@ -149,6 +149,12 @@ class CostTable:
         engines = " and ".join(self.ended)
         return f"the process that measured {engines} ended twice. Measure again: gearshift tune."
 
+    def nbytes(self, measured: Iterable[Measured]) -> int:
+        """What those builds take, with the engines they need."""
+        measured = list(measured)
+        engines = {each.build.engine for each in measured}
+        return sum(each.nbytes for each in measured) + sum(map(self.engine_nbytes, engines))
+
     def engine_nbytes(self, engine: str) -> int:
         """What that engine takes before any program; 0 if it was never loaded."""
         return next((each.nbytes for each in self.engines if each.engine == engine), 0)

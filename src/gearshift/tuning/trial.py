@@ -16,7 +16,7 @@ from gearshift.gears.build import OPEN, Build, Measured, Timing
 from gearshift.opening import gear_set
 from gearshift.tuning.candidates import candidate_builds, candidate_rows, in_trying_order
 from gearshift.tuning.child import A, Child, ProbeEndedError
-from gearshift.tuning.messages import Candidate, Export, Made, Make, Play, Round, Times
+from gearshift.tuning.messages import Candidate, Export, Made, Make, Round, RunPlans, Times
 
 _QUANTILE: Final = 0.25
 """Of a candidate's samples: neighbours only ever make them longer, and one is no measure."""
@@ -130,9 +130,9 @@ class Trial:
         for candidate, seconds in zip(order, times.seconds, strict=True):
             self._samples.setdefault(candidate, []).append(seconds)
 
-    def play_plans(self, members: Sequence[Measured], rows: Sequence[int]) -> tuple[float, ...]:
+    def run_plans(self, members: Sequence[Measured], rows: Sequence[int]) -> tuple[float, ...]:
         """Seconds of calls of so many rows with plans of those builds."""
-        return self._ask(Play(tuple(members), tuple(rows)), Times).seconds
+        return self._ask(RunPlans(tuple(members), tuple(rows)), Times).seconds
 
     def costs(self) -> dict[Candidate, float]:
         """Seconds of each candidate that ran so far."""
@@ -161,7 +161,7 @@ class Trial:
         """What makes a build again more quickly; nothing if there is no such thing."""
         return self._child.export(Export(build))
 
-    def _ask(self, request: Make | Round | Play, kind: type[A]) -> A:
+    def _ask(self, request: Make | Round | RunPlans, kind: type[A]) -> A:
         """The answer, of another process if this one ends: what ended it may be over by then."""
         try:
             return self._child.ask(request, kind)

@@ -19,11 +19,12 @@ from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, OptionError
 from gearshift.gears.build import OPEN, Build, Measured
 from gearshift.opening import gear_set
+from gearshift.options import Budget
 from gearshift.tuning.bystanders import Bystanders
 from gearshift.tuning.candidates import candidate_sizes
 from gearshift.tuning.child import ProbeEndedError
 from gearshift.tuning.messages import Candidate
-from gearshift.tuning.playoff import play_off
+from gearshift.tuning.playoff import EngineGoneError, play_off
 from gearshift.tuning.prospects import hopeless, next_smaller, unpromising
 from gearshift.tuning.table import (
     TABLE_VERSION,
@@ -66,6 +67,7 @@ def tune(
     seconds: float = DEFAULT_SECONDS,
     on_progress: Progress | None = None,
     frame: int = 0,
+    budget: Budget | int = "balanced",
     wanted: Callable[[CostTable], Iterable[Build]] | None = None,
     keep_blob: Callable[[CostTable, Build, bytes], object] | None = None,
 ) -> CostTable:
@@ -79,11 +81,13 @@ def tune(
         artifact: open, and from a file that is still there.
         engines: names of those to try.
         threads: threads of one run.
-        seconds: how long all of it may take, building included, which is begun in the first half.
-            However few they are, of each engine so much is built that everything can be run, and
-            one round is played.
+        seconds: how long all of it may take. Building is begun in the first half, whole plans run
+            in the last two fifths. However few they are, of each engine so much is built that
+            everything can be run, and one round is played.
         on_progress: told what is being done.
         frame: number of the frame whose programs are measured.
+        budget: what programs may take: sets that look best under it, and under others, are run
+            whole at the end.
         wanted: which builds are worth keeping what makes them again more quickly, once all is
             measured.
         keep_blob: takes that of each of those builds whose engine has such a thing.
@@ -100,7 +104,7 @@ def tune(
         names = tuple(dict.fromkeys(engines))
         tuning.build(names)
         tuning.play_rounds(_ROUNDS)
-        if not tuning.play_off(names):
+        if not tuning.play_off(names, budget):
             tuning.play_rounds(1.0)
         table = replace(tuning.table(names), others=others.share())
         if wanted is not None and keep_blob is not None:
@@ -118,10 +122,6 @@ def tune(
             artifact.path.name,
         )
     return table
-
-
-class _LeftOutError(Exception):
-    """An engine whose plans were to be compared is left out."""
 
 
 class _Tuning:
@@ -176,7 +176,7 @@ class _Tuning:
             self._play_round(_MARGINS[min(self._rounds, len(_MARGINS) - 1)])
             self._rounds, self._round_took = self._rounds + 1, time.perf_counter() - begin
 
-    def play_off(self, names: Sequence[str]) -> bool:
+    def play_off(self, names: Sequence[str], budget: Budget | int) -> bool:
         """Runs whole plans, unless each number of rows has one program anyway; whether it did.
 
         Nothing may be timed afterwards: what looks best would be another set than those that ran.
@@ -184,18 +184,17 @@ class _Tuning:
         if not self._has_plans or not self._trials or self._watch.left() <= 0:
             return False
         self._watch.tell("running whole plans", self._watch.passed)
-        with contextlib.suppress(_LeftOutError):  # what was measured of the other engines stands
-            self._played = play_off(
-                self.table(names), self._gears, self._play_plans, self._watch.left
-            )
+        table = self.table(names)
+        played = play_off(table, self._gears, budget, self._run_plans, self._watch.left)
+        self._played = tuple(each for each in played if each.builds[0].engine in self._trials)
         return bool(self._played)
 
-    def _play_plans(self, members: Sequence[Measured], rows: Sequence[int]) -> Sequence[float]:
+    def _run_plans(self, members: Sequence[Measured], rows: Sequence[int]) -> Sequence[float]:
         name = members[0].build.engine
         self._watch.tell("running whole plans", self._watch.passed)
         with self._leaving_out(name):
-            return self._trials[name].play_plans(members, rows)
-        raise _LeftOutError
+            return self._trials[name].run_plans(members, rows)
+        raise EngineGoneError
 
     def table(self, names: Sequence[str]) -> CostTable:
         """What was found. Raises EngineError if that is nothing."""
