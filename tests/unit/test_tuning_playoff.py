@@ -243,6 +243,12 @@ def test_the_smallest_programs_play_however_they_look() -> None:
     assert (table.measured[0], bad) in sets
 
 
+def test_each_engine_plays_early() -> None:
+    """Which engine is quicker is what single times tell worst: each ran in a process of its own."""
+    sets = Finalists(TABLE, GEARS, "balanced").sets
+    assert "onnxruntime" in [each[0].build.engine for each in sets[:4]]
+
+
 def test_an_open_batch_does_not_hide_what_is_best_without_it() -> None:
     sets = Finalists(TABLE, GEARS, "balanced").sets
     assert any(all(each.build.rows != OPEN for each in some) for some in sets)

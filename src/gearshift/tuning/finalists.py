@@ -27,9 +27,9 @@ class Finalists:
 
     Attributes:
         sets: those to begin with, all of one engine each. First comes what looks best under
-            ``"balanced"``, then under other budgets, then the smallest ones, however they look,
-            then the others. There is none where what looks best takes several engines: no process
-            that measures has them.
+            ``"balanced"``, then under other budgets and on each engine, then the smallest ones,
+            however they look, then the others. There is none where what looks best takes several
+            engines: no process that measures has them.
     """
 
     def __init__(self, table: CostTable, gears: Sequence[int], budget: Budget | int) -> None:
@@ -50,7 +50,9 @@ class Finalists:
             chooser = Chooser(among, gears)
             for opinion in map(chooser.asking, _OPINIONS):
                 found += [opinion.choose(limit) for limit in limits]
-        ranked = dict.fromkeys([*looked_for, *_smallest(table), *self._promising(found)])
+        promising = self._promising(found)
+        engines = {each[0].build.engine: each for each in reversed(promising)}
+        ranked = dict.fromkeys([*looked_for, *engines.values(), *_smallest(table), *promising])
         is_alone = len(_engines(looked_for[0])) == 1
         self.sets = [each for each in ranked if is_alone and len(_engines(each)) == 1]
 

@@ -27,8 +27,8 @@ from gearshift.tuning.weigh import spread_sizes
 Run = Callable[[Members, Sequence[int]], Sequence[float]]
 """Takes the programs of a set and numbers of rows; gives the seconds of a call of each."""
 
-COUNTS: Final = (16, 8)
-"""How many numbers of rows are played: the first of these that two sets have the time for."""
+COUNTS: Final = {16: 4, 8: 2}
+"""How many numbers of rows are played, by how many sets there has to be the time for."""
 _FIELD: Final = 5
 """Sets that play against the first at a time."""
 _OUT: Final = 0.08
@@ -64,7 +64,7 @@ def play_off(
         left: seconds until the time is over.
     """
     first = choose(table, "balanced", gears)
-    sizes = _sizes_to_play(first, sorted(spread_sizes(max(gears))), left() / 2)
+    sizes = _sizes_to_play(first, sorted(spread_sizes(max(gears))), left())
     if not sizes:
         return ()
     finalists = Finalists(table, gears, budget)
@@ -211,11 +211,11 @@ def _margin(ran: int) -> float:
 
 
 def _sizes_to_play(members: Members, sizes: Sequence[int], seconds: float) -> tuple[int, ...]:
-    """As many of them as a set can play in so many seconds, from the least to the largest."""
-    for count in COUNTS:
+    """As many of them as sets can play in so many seconds, from the least to the largest."""
+    for count, sets in COUNTS.items():
         places = np.linspace(0, len(sizes) - 1, num=min(count, len(sizes))).round()
         some = tuple(sizes[int(place)] for place in places)
-        if _Contestant(members, some).expected(some) <= seconds:
+        if _Contestant(members, some).expected(some) * sets <= seconds:
             return some
     return ()
 
