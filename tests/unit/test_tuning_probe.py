@@ -41,6 +41,7 @@ from gearshift.tuning.messages import (
     unpack,
 )
 from gearshift.tuning.probe import Probe
+from processes import probe_processes
 from tables import fixed
 from tables import opened as opened_at
 
@@ -63,7 +64,7 @@ def is_over(pid: int) -> bool:
 
 
 def child_of(pid: int) -> psutil.Process:
-    (child,) = psutil.Process(pid).children()
+    (child,) = probe_processes(pid)
     return child
 
 
@@ -146,7 +147,7 @@ def test_garbage_under_our_mark_is_an_engine_error(artifact: Artifact, in_childr
     in_children("print('\\x1e[garbage]', flush=True)")
     with pytest.raises(EngineError, match="cannot be understood"):
         Child(artifact, "null", 1)
-    assert not psutil.Process().children()
+    assert not probe_processes()
 
 
 def test_the_last_words_of_a_process_that_ends(artifact: Artifact, in_children: Patch) -> None:

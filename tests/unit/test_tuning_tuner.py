@@ -28,6 +28,7 @@ from gearshift.tuning.embedded import embed_table
 from gearshift.tuning.table import CostTable, read_table, table_bytes, this_host
 from gearshift.tuning.tuner import tune
 from models import save_text
+from processes import probe_processes
 
 Patch = Callable[[str], None]
 
@@ -49,7 +50,7 @@ mlp (float[N, 8] x) => (float[N, 4] y)
 def null(tmp_path: Path) -> Iterator[Artifact]:
     with Artifact.open(null_artifact(tmp_path)) as artifact:
         yield artifact
-    assert not psutil.Process().children()
+    assert not probe_processes()
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real(compiled: Path) -> Iterator[Artifact]:
     with Artifact.open(compiled) as artifact:
         yield artifact
-    assert not psutil.Process().children()
+    assert not probe_processes()
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def probe_of(engine: str) -> psutil.Process:
-    (probe,) = (child for child in psutil.Process().children() if engine in child.cmdline())
+    (probe,) = (child for child in probe_processes() if engine in child.cmdline())
     return probe
 
 
