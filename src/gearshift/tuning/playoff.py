@@ -29,6 +29,8 @@ Run = Callable[[Members, Sequence[int]], Sequence[float]]
 
 COUNTS: Final = {16: 4, 8: 2}
 """How many numbers of rows are played, by how many sets there has to be the time for."""
+_MARGIN: Final = 1.2
+"""Plans take longer than they are expected to, and a pass that is not ended tells nothing."""
 _FIELD: Final = 5
 """Sets that play against the first at a time."""
 _OUT: Final = 0.08
@@ -94,11 +96,11 @@ class _Contestant:
     def add(self, rows: int, seconds: float) -> None:
         self._samples[rows].append(seconds)
 
-    def expected(self, sizes: Iterable[int]) -> float:
-        """Seconds of a turn: what a probe does, with a call before the first that is timed."""
+    def expected(self, sizes: Iterable[int], turns: int = 1) -> float:
+        """Seconds of so many turns: what a probe does, with a call in each that is not timed."""
         costs = [self._planned[rows] for rows in sizes]
         pauses = sum(PAUSE for cost in costs if cost < SHORT)
-        return sum(costs) * RUNS + costs[-1] + pauses
+        return sum(costs) * (RUNS + turns / len(costs)) + pauses
 
     def record(self) -> Played:
         plans = (PlanTime(rows, self.seconds(rows)) for rows in self._samples)
@@ -124,7 +126,7 @@ class _Playoff:
             self._invite_neighbours(self._first)
         self._in_play: list[_Contestant] = []
         self._out: list[_Contestant] = []
-        whole = self._first.expected(sizes)
+        whole = self._first.expected(sizes, len(sizes) // 2)
         self._repeats = max(1, min(_REPEATS, int(min(_PASS, left() / 2) / whole)))
         self._per_turn = max(2, round(_TURN / (whole / len(sizes))))
         self._took, self._was_expected = 0.0, 0.0
@@ -145,15 +147,17 @@ class _Playoff:
             if len(self._in_play) >= _FIELD:
                 break
             field = [self._first, *self._in_play, each]
-            if self._time_of(field, self._sizes) * self._repeats * passes <= self._left():
+            turns = max(1, len(self._sizes) // self._per_turn)
+            once = self._time_of(field, self._sizes, turns)
+            if once * self._repeats * passes * _MARGIN <= self._left():
                 self._waiting.remove(each)
                 self._in_play.append(each)
         return bool(self._in_play)
 
-    def _time_of(self, field: Iterable[_Contestant], sizes: Sequence[int]) -> float:
-        """Seconds of everybody's turn, by how much longer than expected turns took so far."""
+    def _time_of(self, field: Iterable[_Contestant], sizes: Sequence[int], turns: int = 1) -> float:
+        """Seconds of everybody's turns, by how much longer than expected turns took so far."""
         pace = self._took / self._was_expected if self._was_expected else 1.0
-        return pace * sum(each.expected(sizes) for each in field)
+        return pace * sum(each.expected(sizes, turns) for each in field)
 
     def _play_pass(self) -> bool:
         """Every number of rows, a few at a time; whether there was time for it."""
@@ -215,7 +219,7 @@ def _sizes_to_play(members: Members, sizes: Sequence[int], seconds: float) -> tu
     for count, sets in COUNTS.items():
         places = np.linspace(0, len(sizes) - 1, num=min(count, len(sizes))).round()
         some = tuple(sizes[int(place)] for place in places)
-        if _Contestant(members, some).expected(some) * sets <= seconds:
+        if _Contestant(members, some).expected(some, len(some) // 2) * sets <= seconds:
             return some
     return ()
 
