@@ -177,7 +177,7 @@ class _Tuning:
             self._rounds, self._round_took = self._rounds + 1, time.perf_counter() - begin
 
     def play_off(self, names: Sequence[str], budget: Budget | int) -> bool:
-        """Runs whole plans, unless each number of rows has one program anyway; whether it did.
+        """Runs whole plans, where rows are independent and there is time; whether it did.
 
         Nothing may be timed afterwards: what looks best would be another set than those that ran.
         """
