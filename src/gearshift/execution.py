@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from gearshift.engines.base import Executable
-from gearshift.gears.build import Menu
 from gearshift.gears.dispatch import Piece, Plan
 from gearshift.lanes import Lanes
-from gearshift.programs import Programs
+from gearshift.networks import Runs
+from gearshift.programs import Bound
 from gearshift.recycling import Recycler
-from gearshift.rows import Results, cut
+from gearshift.results import Outlet, Results
+from gearshift.rows import cut
 from gearshift.stats import StatsKeeper
-from gearshift.tensors import Array, RowLayout, TensorSpec
+from gearshift.tensors import Array, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -32,27 +33,22 @@ class Executor:
     """What plans are run with."""
 
     inputs: Sequence[TensorSpec]
-    outputs: Sequence[TensorSpec]
-    layouts: Sequence[RowLayout | None]
-    programs: Programs
+    outlets: Sequence[Outlet]
+    runs: Runs
     lanes: Lanes
     stats: StatsKeeper
     recycler: Recycler
 
     def run(
-        self, plan: Plan, menu: Menu, feeds: Sequence[Array], into: Sequence[Array | None] = ()
+        self, bound: Bound, feeds: Sequence[Array], into: Sequence[Array | None] = ()
     ) -> list[Array]:
-        """The outputs of a plan of at least one piece, made over that menu.
+        """The outputs of a plan of at least one piece.
 
         Those of `into` are written there where they can be, and are then what is returned.
         """
-        with self.programs.runs:
-            builds = [menu.build(piece) for piece in plan.pieces]
-            # Held until the call ends, whatever is evicted or let go of meanwhile.
-            held = {build: self.programs.get(build) for build in dict.fromkeys(builds)}
-            executables = [held[build] for build in builds]
-            results = Results(self.layouts, self.outputs, plan, self.recycler.empty, into)
-            return self._run(plan, _Call(executables, feeds, results))
+        with self.runs:
+            results = Results(self.outlets, bound.plan, self.recycler.empty, into)
+            return self._run(bound.plan, _Call(bound.executables, feeds, results))
 
     def _run(self, plan: Plan, call: _Call) -> list[Array]:
         self._run_pieces(call, plan.alone, 0, 0)

@@ -49,12 +49,19 @@ class Framing:
         self._shapes = [tuple(spec.shape for spec in frame.inputs) for frame in self._gears.frames]
         self._sizes = [frame.elements(frame.largest) for frame in self._gears.frames]
         self._by_shapes = {shapes: number for number, shapes in enumerate(self._shapes)}
+        # Where arrays that have the inputs' shapes can only be of the one frame there is.
+        own = tuple(spec.shape for spec in self._gears.inputs)
+        opens_rows_only = all(
+            -1 not in shape[carries:]
+            for shape, carries in zip(own, self._gears.carriers, strict=True)
+        )
+        self._is_plain = self._shapes == [own] and opens_rows_only and not self._padded
 
     def find(self, feeds: list[Array], gear: Gear | None, cost: Cost) -> Fit:
         """The frame for those arrays, which have the inputs' dtypes and ranks already.
 
         Args:
-            feeds: in input order.
+            feeds: in input order, of the inputs' shapes but for dims that are -1.
             gear: one that was asked for; only its frame will do.
             cost: what tells frames apart if inputs may be padded into several.
 
@@ -62,6 +69,8 @@ class Framing:
             GearError: no frame takes arrays of these shapes.
             InputError: a dim is outside its range.
         """
+        if self._is_plain and not self._gears.ranges:
+            return Fit(0, feeds)
         if self._gears.ranges:
             self._check_ranges(feeds)
             return Fit(0, feeds)

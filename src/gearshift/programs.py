@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from gearshift.engines.base import Executable
 from gearshift.engines.memory import give_back_memory
 from gearshift.errors import ClosedError, EngineError
-from gearshift.gears.build import OPEN, Build
+from gearshift.gears.build import OPEN, Build, Menu
+from gearshift.gears.dispatch import Plan
 from gearshift.gears.gear import GearSet
 from gearshift.networks import Networks
 from gearshift.running import Running
@@ -25,10 +27,21 @@ FindBlob = Callable[[Build], bytes | None]
 """What an engine made of a build before, from where such things are kept."""
 
 
+@dataclass(frozen=True)
+class Bound:
+    """A plan and what runs each of its pieces, whatever is evicted or let go of meanwhile."""
+
+    plan: Plan
+    executables: tuple[Executable, ...]
+
+
 class Programs:
     """The executables of one frame, by build. Safe to use from several threads.
 
     Attributes:
+        known: plans that were bound, for whoever makes them to find again by what was asked for.
+            Another dict takes its place whenever a program comes or goes; what is put into the old
+            one then, is gone.
         runs: goes round each run. It holds background building off while calls follow closely, as
             both need every core.
     """
@@ -42,6 +55,7 @@ class Programs:
         self._gears = gears
         self._limit: int | None = None
         self._built: dict[Build, Executable] = {}
+        self.known: dict[tuple[int, int | None], Bound] = {}
         self._nbytes: Mapping[Build, int] = {}
         self._find_blob: FindBlob = lambda build: None
         self._wanted: list[Build] = []
@@ -68,6 +82,7 @@ class Programs:
         with self._changing:
             self._nbytes, self._limit, self._find_blob = nbytes, limit, find_blob
             self._built = {b: e for b, e in self._built.items() if b in nbytes}
+            self.known = {}
             self._failed.clear()
             kept = list(self._built)
         if limit is not None:
@@ -96,6 +111,22 @@ class Programs:
             self._room.used(self, build)
         return found
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether programs may have to make room for others, by when they were used last."""
+        return self._limit is not None
+
+    def bind(self, plan: Plan, menu: Menu) -> Bound:
+        """A plan over that menu with the programs it takes, built now where they are not there.
+
+        Raises:
+            EngineError: the engine is missing or refused.
+            ClosedError: the programs were given back.
+        """
+        builds = [menu.build(piece) for piece in plan.pieces]
+        held = {build: self.get(build) for build in dict.fromkeys(builds)}
+        return Bound(plan, tuple(held[build] for build in builds))
+
     def forget(self, engines: Collection[str]) -> None:
         """Lets go of all programs of these engines; they are made anew when they are wanted."""
         for build in self.built:
@@ -106,6 +137,7 @@ class Programs:
         """Lets go of a program; runs under way hold what they run."""
         with self._changing:
             self._built.pop(build, None)
+            self.known = {}
 
     def want(self, builds: Iterable[Build]) -> None:
         """Builds them in the background. One that fails is logged, and not tried again."""
@@ -128,6 +160,7 @@ class Programs:
             builder.join()
         with self._networks.building:
             self._built.clear()
+            self.known = {}
 
     def _work_in_pauses(self) -> None:
         """Has what is left to do done by a thread, if there is something and none does it yet."""
@@ -194,6 +227,7 @@ class Programs:
             with self._changing:
                 if build in self._nbytes:  # else it is for a call that began before others came
                     self._built[build] = executable
+                    self.known = {}
             give_back_memory(self._pool)
             return executable
 

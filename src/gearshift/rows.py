@@ -1,15 +1,15 @@
-"""Rows in and rows out: check the arrays given, cut them into pieces, pad, join the results."""
+"""Rows in and rows out: check the arrays given, cut and pad them, hand over the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
 
 from gearshift.errors import InputError
-from gearshift.gears.dispatch import Piece, Plan
-from gearshift.tensors import Array, RowLayout, Shape, TensorSpec, format_shape
+from gearshift.gears.dispatch import Piece
+from gearshift.tensors import Array, Shape, TensorSpec, format_shape
 
 
 def check_feeds(specs: Sequence[TensorSpec], inputs: Mapping[str, object]) -> list[Array]:
@@ -18,7 +18,11 @@ def check_feeds(specs: Sequence[TensorSpec], inputs: Mapping[str, object]) -> li
     Raises:
         InputError: an input is missing, unknown, or of another dtype or shape.
     """
-    if len(inputs) != len(specs) or any(spec.name not in inputs for spec in specs):
+    try:
+        given = [inputs[spec.name] for spec in specs]
+    except KeyError:
+        given = []
+    if len(given) != len(specs) or len(inputs) != len(specs):
         names = [spec.name for spec in specs]
         missing = [name for name in names if name not in inputs]
         unknown = [name for name in inputs if name not in names]
@@ -28,143 +32,34 @@ def check_feeds(specs: Sequence[TensorSpec], inputs: Mapping[str, object]) -> li
             + (f"; unknown: {_quoted(unknown)}" if unknown else "")
             + "."
         )
-    return [_check_feed(spec, inputs[spec.name]) for spec in specs]
+    return [_check_feed(spec, value) for spec, value in zip(specs, given, strict=True)]
 
 
 def count_rows(specs: Sequence[TensorSpec], feeds: Sequence[Array]) -> int:
     """How many rows were given, 1 where none are. Raises InputError if inputs disagree."""
-    counts = {
-        spec.name: len(feed)
-        for spec, feed in zip(specs, feeds, strict=True)
-        if spec.shape[:1] == (-1,)
-    }
-    if len(set(counts.values())) > 1:
-        seen = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
+    counts = [len(feed) for spec, feed in zip(specs, feeds, strict=True) if spec.shape[:1] == (-1,)]
+    if counts and counts.count(counts[0]) < len(counts):
+        names = [spec.name for spec in specs if spec.shape[:1] == (-1,)]
+        seen = ", ".join(f"{name!r} has {count}" for name, count in zip(names, counts, strict=True))
         raise InputError(f"inputs differ in their number of rows: {seen}. Give each the same.")
-    return next(iter(counts.values()), 1)
+    return counts[0] if counts else 1
 
 
 def cut(
     specs: Sequence[TensorSpec], feeds: Sequence[Array], start: int, piece: Piece
 ) -> list[Array]:
-    """The feeds of one piece: its rows, then copies of its first row up to the gear's size.
+    """The feeds of one piece: the rows it computes once more, its own, then copies of the first.
 
     A real row is the safe thing to pad with: it cannot bring in NaN, an index out of range or
     whatever lay in memory. Inputs that carry no rows are passed as they are. A piece without any
     of the caller's rows is filled with the call's first one.
     """
-    begin = start if piece.rows else 0
+    begin = start - piece.before if piece.rows or piece.before else 0
+    end = begin + piece.gear
+    part = _pad if piece.before + piece.rows < piece.gear else _slice
     return [
-        _pad(feed[begin:], piece) if -1 in spec.shape else feed
+        part(feed, begin, end, piece.rows) if -1 in spec.shape else feed
         for spec, feed in zip(specs, feeds, strict=True)
-    ]
-
-
-class Results:
-    """The outputs of one call while its pieces run, so that engines can write where rows belong.
-
-    Outputs whose rows lie along axis 0 are made once, in full, and each piece that is not padded
-    writes its part; the others are joined at the end, unless one piece makes all of them.
-
-    Args:
-        layouts: how rows lie in each output.
-        specs: what each output is.
-        plan: the pieces.
-        empty: makes an array for an output, as `numpy.empty` does.
-        into: where outputs are wanted, for each output an array or None; empty for none of them. An
-            array that an output does not fit into is left alone.
-    """
-
-    def __init__(
-        self,
-        layouts: Sequence[RowLayout | None],
-        specs: Sequence[TensorSpec],
-        plan: Plan,
-        empty: Callable[[Shape, np.dtype[np.generic]], Array],
-        into: Sequence[Array | None] = (),
-    ) -> None:
-        self._layouts = layouts
-        self._plan = plan
-        self._empty = empty
-        self._wholes = [
-            self._whole(layout, spec, target)
-            for layout, spec, target in zip(
-                layouts, specs, into or [None] * len(specs), strict=True
-            )
-        ]
-        self._parts: list[list[Array]] = [[] for _ in plan.pieces]
-
-    def targets(self, start: int, piece: Piece) -> list[Array | None]:
-        """Where the engine is to write the outputs of a piece whose first row is `start`."""
-        return [
-            None if piece.rows < piece.gear else self._place(index, start, piece)
-            for index in range(len(self._wholes))
-        ]
-
-    def add(self, number: int, start: int, piece: Piece, outputs: list[Array]) -> None:
-        """Takes what the engine gave for the plan's piece of that number, from any thread.
-
-        The real rows of a padded piece are copied to where they belong.
-        """
-        self._parts[number] = outputs
-        if piece.rows == piece.gear:
-            return
-        for index, output in enumerate(outputs):
-            place = self._place(index, start, piece)
-            if place is not None:
-                place[...] = output[: len(place)]
-
-    def finish(self) -> list[Array]:
-        """The outputs, once every piece was added."""
-        wholes = [whole for whole in self._wholes if whole is not None]
-        if len(wholes) == len(self._wholes):
-            return wholes
-        layouts = [
-            layout if whole is None else None
-            for layout, whole in zip(self._layouts, self._wholes, strict=True)
-        ]
-        joined = join(layouts, self._plan.pieces, self._parts)
-        return [
-            part if whole is None else whole
-            for part, whole in zip(joined, self._wholes, strict=True)
-        ]
-
-    def _whole(
-        self, layout: RowLayout | None, spec: TensorSpec, target: Array | None
-    ) -> Array | None:
-        """Where all rows of an output go; None if its pieces have to be joined."""
-        pieces = self._plan.pieces
-        in_one = len(pieces) == 1 and pieces[0].rows == pieces[0].gear
-        shape = list(spec.shape)
-        if layout is not None:
-            shape[layout.axis] = self._plan.rows * layout.inner
-        by_rows = layout is not None and layout.axis == 0
-        if target is not None and target.shape == tuple(shape) and (by_rows or in_one):
-            return target
-        return self._empty(tuple(shape), spec.dtype.numpy) if by_rows else None
-
-    def _place(self, index: int, start: int, piece: Piece) -> Array | None:
-        whole, layout = self._wholes[index], self._layouts[index]
-        if whole is None or layout is None or layout.axis:
-            return whole
-        return whole[start * layout.inner : (start + piece.rows) * layout.inner]
-
-
-def join(
-    layouts: Sequence[RowLayout | None], pieces: Sequence[Piece], results: Sequence[list[Array]]
-) -> list[Array]:
-    """One array per output with the caller's rows in order, padding dropped."""
-    return [
-        results[0][index]
-        if layout is None
-        else _concatenate(
-            [
-                _first_rows(result[index], layout, piece)
-                for piece, result in zip(pieces, results, strict=True)
-            ],
-            layout.axis,
-        )
-        for index, layout in enumerate(layouts)
     ]
 
 
@@ -243,6 +138,8 @@ def fill(feed: Array, shape: Shape, value: float) -> Array:
 
 
 def _check_feed(spec: TensorSpec, value: object) -> Array:
+    if isinstance(value, np.ndarray) and _is_plain(spec, value):
+        return value
     try:
         array: Array = np.asarray(value)
     except ValueError as error:
@@ -265,27 +162,30 @@ def _check_feed(spec: TensorSpec, value: object) -> Array:
     return np.asarray(array, order="C")
 
 
-def _pad(rows: Array, piece: Piece) -> Array:
-    if piece.rows == piece.gear:
-        return rows[: piece.gear]
-    padded = np.empty((piece.gear, *rows.shape[1:]), rows.dtype)
-    padded[: piece.rows] = rows[: piece.rows]
-    padded[piece.rows :] = rows[0]
+def _is_plain(spec: TensorSpec, array: Array) -> bool:
+    """Whether it is as it should be, and any dim but the first as the model has it.
+
+    Most arrays are. What runs at each call runs on cold caches, where every step takes ten times as
+    long as in a loop by itself, and the other way to find out has more of them.
+    """
+    return (
+        array.dtype == spec.dtype.numpy
+        and array.flags.c_contiguous
+        and array.shape[1:] == spec.shape[1:]
+        and array.ndim > 0
+        and spec.shape[:1] in ((-1,), array.shape[:1])
+    )
+
+
+def _slice(feed: Array, begin: int, end: int, rows: int) -> Array:
+    return feed if end - begin == len(feed) else feed[begin:end]
+
+
+def _pad(feed: Array, begin: int, end: int, rows: int) -> Array:
+    padded = np.empty((end - begin, *feed.shape[1:]), feed.dtype)
+    padded[:rows] = feed[begin : begin + rows]
+    padded[rows:] = feed[begin]
     return padded
-
-
-def _first_rows(output: Array, layout: RowLayout, piece: Piece) -> Array:
-    if piece.rows == piece.gear:
-        return output
-    index = (slice(None),) * layout.axis + (slice(piece.rows * layout.inner),)
-    return output[index]
-
-
-def _concatenate(parts: list[Array], axis: int) -> Array:
-    if len(parts) == 1:
-        # A slice would keep the padded array alive behind the caller's back.
-        return parts[0] if parts[0].base is None else parts[0].copy()
-    return np.concatenate(parts, axis=axis)
 
 
 def _quoted(names: Sequence[str] | Mapping[str, object]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
@@ -20,12 +21,18 @@ from gearshift.memory import ProgramMemory, program_memory
 from gearshift.networks import Networks
 from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import SessionOptions
-from gearshift.programs import Programs
+from gearshift.programs import Bound, Programs
 from gearshift.recycling import Recycler
+from gearshift.results import Outlet
 from gearshift.stats import StatsKeeper
 from gearshift.strategy import Strategy, find_strategy, measure
 from gearshift.tensors import Array, RowLayout, TensorSpec
 from gearshift.tuning.table import CostTable
+
+_REMEMBERED: Final = 256
+"""Plans with their programs; traffic has few distinct sizes."""
+_SMALL: Final = 64
+"""Pieces; to find their programs is little beside running more than these."""
 
 
 class Track:
@@ -129,9 +136,8 @@ class Track:
         lanes = Lanes(strategy.menu.lanes)
         self._executor = Executor(
             self.frame.row_inputs,
-            self._outputs,
-            self._layouts,
-            self._programs,
+            [Outlet(*each) for each in zip(self._layouts, self._outputs, strict=True)],
+            self._programs.runs,
             lanes,
             self.stats,
             self._recycler,
@@ -140,16 +146,29 @@ class Track:
     def _run_rows(
         self, rows: int, gear: int | None, feeds: list[Array], into: Sequence[Array | None]
     ) -> list[Array]:
-        plan, menu = self._within_reach(gear or rows)
-        plan = plan if gear is None else plan.first(rows)
-        made = self._executor.run(plan, menu, feeds, into)
+        bound = self._programs.known.get((rows, gear)) or self._bind(rows, gear)
+        made = self._executor.run(bound, feeds, into)
         self._programs.tend()
         return made
 
-    def _within_reach(self, rows: int) -> tuple[Plan, Menu]:
-        """The plan for now, and the menu it is over: not all programs may have been built yet.
+    def _bind(self, rows: int, gear: int | None) -> Bound:
+        """What runs so many rows for now: not all programs may have been built yet.
 
-        While better ones are being built, those that are there answer, be it row by row.
+        It is remembered if it is for longer than that, and no program has to be told of its use.
+        """
+        known = self._programs.known
+        with self._programs.runs:
+            plan, menu = self._within_reach(gear or rows)
+            bound = self._programs.bind(plan if gear is None else plan.first(rows), menu)
+        is_small = len(known) < _REMEMBERED and len(plan.pieces) <= _SMALL
+        if menu is self.menu and is_small and not self._programs.is_limited:
+            known[rows, gear] = bound
+        return bound
+
+    def _within_reach(self, rows: int) -> tuple[Plan, Menu]:
+        """The plan for now, and the menu it is over.
+
+        While better programs are being built, those that are there answer, be it row by row.
         """
         strategy = self.strategy
         menu = strategy.menu
@@ -207,8 +226,7 @@ class Track:
         ]
         shared: list[Array] = []
         if None in self._layouts:
-            plan, menu = self._within_reach(rows)
-            shared = self._executor.run(plan.first(0), menu, given)
+            shared = self._executor.run(self._bind(0, rows), given)
         return [
             shared[index] if layout is None else _no_rows(layout, spec)
             for index, (layout, spec) in enumerate(zip(self._layouts, self._outputs, strict=True))

@@ -252,7 +252,7 @@ def test_tune_on_the_rows_asked_for(measured: list[float | None], capsys: Printe
     assert plans[2] == {
         "rows": 8,
         "plan": "[2 + 2 | 2 + 2]",
-        "pieces": [{"gear": 2, "rows": 2, "lane": lane} for lane in (0, 0, 1, 1)],
+        "pieces": [{"gear": 2, "rows": 2, "lane": lane, "before": 0} for lane in (0, 0, 1, 1)],
         "seconds": pytest.approx(0.024),
         "dynamic_seconds": 0.06,
         "one_gear_seconds": 0.06,

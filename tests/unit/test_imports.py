@@ -30,9 +30,11 @@ _ALLOWED = {
     "engines": {"errors", "tensors", "options"},
     "artifact": {"errors", "tensors", "gears"},
     "rows": {"errors", "tensors", "gears"},
+    "results": {"tensors", "gears"},
     "stats": {"gears"},
     "verify": {
         "errors", "tensors", "options", "program", "gears", "analysis", "engines", "rows",
+        "results",
     },
     "staging": {"errors", "tensors", "program", "engines", "artifact"},
     "preconditions": {"errors", "options", "gears"},
@@ -62,7 +64,7 @@ _ALLOWED = {
     "tuning": {
         "_version", "errors", "tensors", "options", "gears", "engines", "artifact", "rows",
         "stats", "lanes", "opening", "networks", "programs", "running", "execution",
-        "recycling",
+        "recycling", "results",
         # The probe, a process of its own, compares outputs and looks at memory as a compile does.
         "verify", "analysis",
     },
@@ -73,7 +75,8 @@ _ALLOWED = {
     "running": {"engines", "tensors"},
     "programs": {"errors", "gears", "engines", "networks", "running"},
     "execution": {
-        "gears", "tensors", "engines", "programs", "lanes", "rows", "stats", "recycling",
+        "gears", "tensors", "engines", "networks", "programs", "lanes", "results", "rows", "stats",
+        "recycling",
     },
     "strategy": {
         "errors", "options", "gears", "engines", "artifact", "programs", "tuning", "opening",
@@ -84,6 +87,7 @@ _ALLOWED = {
     "track": {
         "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
         "memory", "networks", "programs", "execution", "strategy", "tuning", "recycling",
+        "results",
     },
     "session": {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",

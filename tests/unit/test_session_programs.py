@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -322,8 +324,55 @@ def test_what_is_let_go_of_before_a_run_is_built_once_for_it(
         plan, menu = track.plan(80), track.menu
         track._adopt(strategy((1, 1)))
         engine.built.clear()
-        track._executor.run(plan, menu, [rows(80)])
+        track._executor.run(track._programs.bind(plan, menu), [rows(80)])
         assert engine.built == [(8, 1)]
+
+
+def test_a_plan_is_looked_up_once_until_programs_come_or_go(
+    engine: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.may_build.set()
+    bound: list[int] = []
+    bind = Programs.bind
+    with gearshift.load(null_artifact(tmp_path), preload=True) as model:
+        track = model._tracks[0]
+        monkeypatch.setattr(
+            Programs, "bind", lambda *args: (bound.append(args[1].rows), bind(*args))[1]
+        )
+        for _ in range(3):
+            for count in (9, 80):
+                np.testing.assert_array_equal(model.run({"x": rows(count)})["y"], sums(rows(count)))
+        assert bound == [9, 80]
+        (one, *_) = track.menu.builds
+        track._programs.drop(one)
+        model.run({"x": rows(9)})
+        model.run({"x": rows(9)})
+        assert bound[2] == 9
+        assert bound.count(9) <= 4, "once more meanwhile, and once when it was built again"
+
+
+def test_plans_that_are_known_keep_no_program_that_was_let_go_of(
+    engine: Watched, tmp_path: Path
+) -> None:
+    engine.may_build.set()
+    with gearshift.load(null_artifact(tmp_path), preload=True) as model:
+        track = model._tracks[0]
+        for count in range(1, 20):
+            model.run({"x": rows(count)})
+        assert track._programs.known
+        executables = [weakref.ref(each) for each in track._programs._built.values()]
+        track._programs.forget({build.engine for build in track.menu.builds})
+        gc.collect()
+        assert not [each for each in executables if each() is not None]
+
+
+def test_programs_under_a_limit_are_told_of_each_use(engine: Watched, tmp_path: Path) -> None:
+    engine.may_build.set()
+    path = null_artifact(tmp_path)
+    with gearshift.load(path, memory_budget="memory") as model:
+        for _ in range(3):
+            model.run({"x": rows(3)})
+        assert not model._tracks[0]._programs.known
 
 
 _LEAVE = """

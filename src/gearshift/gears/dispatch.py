@@ -38,16 +38,32 @@ class Piece:
 
     Attributes:
         gear: the batch size that runs.
-        rows: how many of its rows are the caller's; the rest is padding.
+        rows: how many rows of the call are its own; what else it computes is thrown away.
         lane: which of the executions side by side it belongs to; None if it runs by itself.
+        before: how many rows of the call before its own it computes once more. Where these fill the
+            gear, nothing has to be padded, and the piece reads the caller's memory as it lies.
     """
 
     gear: int
     rows: int
     lane: int | None = None
+    before: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all that it computes is its own."""
+        return self.rows == self.gear
+
+    def of(self, rows: int, start: int) -> Piece:
+        """The same run for that many rows, of which the first is the call's row `start`.
+
+        It begins before them if there are as many rows as the gear has left.
+        """
+        spare = self.gear - rows
+        return replace(self, rows=rows, before=spare if spare <= start else 0)
 
     def __str__(self) -> str:
-        if self.rows == self.gear:
+        if self.is_full:
             return str(self.gear)
         return f"{self.gear}({self.rows} row{'s' * (self.rows != 1)})"
 
@@ -73,10 +89,12 @@ class Plan:
         """The same pieces for only that many rows, so that the last ones are padding."""
         if rows == self.rows:
             return self  # and what it has found out of itself
-        pieces, left = [], rows
+        pieces: list[Piece] = []
+        start = 0
         for piece in self.pieces:
-            pieces.append(replace(piece, rows=min(piece.rows, left)))
-            left -= pieces[-1].rows
+            own = min(piece.rows, rows - start)
+            pieces.append(piece if own == piece.rows else piece.of(own, start))
+            start += own
         return Plan(rows, tuple(pieces), self.cost)
 
     @cached_property
@@ -187,12 +205,12 @@ class Planner:
         extra_wide = [] if self._side_is_steady else [self._unit] * units
         extra_side = [self._unit // self._lanes] * units if self._side_is_steady else []
         in_lanes += len(extra_side) * self._unit
-        pieces = _pieces(extra_wide + wide, rows - in_lanes, None)
+        pieces = _pieces(extra_wide + wide, 0, rows - in_lanes, None)
         if self._side is not None and in_lanes:
             share = -(-in_lanes // self._lanes)
             gears = extra_side + self._side.gears(share - sum(extra_side))
-            for lane, first in enumerate(range(0, in_lanes, share)):
-                pieces += _pieces(gears, min(share, in_lanes - first), lane)
+            for lane, start in enumerate(range(rows - in_lanes, rows, share)):
+                pieces += _pieces(gears, start, min(start + share, rows), lane)
         return Plan(rows=rows, pieces=tuple(pieces), cost=cost + units * self._unit_cost)
 
     def _share(self, rows: int) -> tuple[int, float]:
@@ -266,13 +284,13 @@ def _run_lengths(pieces: Sequence[Piece]) -> str:
     return " + ".join(text if times == 1 else f"{text}x{times}" for text, times in runs)
 
 
-def _pieces(gears: list[int], rows: int, lane: int | None) -> list[Piece]:
-    """Those gears over that many rows, largest first, so that padding falls on the smallest."""
+def _pieces(gears: list[int], start: int, end: int, lane: int | None) -> list[Piece]:
+    """Those gears over rows of the call, largest first, so that the smallest is not full."""
     pieces = []
     for gear in sorted(gears, reverse=True):
-        if rows > 0:
-            pieces.append(Piece(gear, min(gear, rows), lane))
-            rows -= gear
+        if start < end:
+            pieces.append(Piece(gear, 0, lane).of(min(gear, end - start), start))
+            start += gear
     return pieces
 
 

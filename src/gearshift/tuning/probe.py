@@ -31,8 +31,9 @@ from gearshift.lanes import Lanes
 from gearshift.networks import Networks
 from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import Precision
-from gearshift.programs import Programs
+from gearshift.programs import Bound, Programs
 from gearshift.recycling import Recycler
+from gearshift.results import Outlet
 from gearshift.stats import StatsKeeper
 from gearshift.tensors import Array
 from gearshift.tuning.agreement import Agreement
@@ -90,9 +91,11 @@ class Probe:
         self._recycler = Recycler(len(manifest.outputs))
         self._executor = Executor(
             self._gears.row_inputs,
-            frame_outputs(manifest, frame),
-            row_layouts(manifest),
-            self._programs,
+            [
+                Outlet(*each)
+                for each in zip(row_layouts(manifest), frame_outputs(manifest, frame), strict=True)
+            ],
+            self._programs.runs,
             Lanes(max(lane_counts(threads), default=1)),
             StatsKeeper(),
             self._recycler,
@@ -152,20 +155,20 @@ class Probe:
         Quick ones come after a pause the first time, as in `_time`, and closely the second.
         """
         menu = make_menu(request.members)
-        plans = [menu.planner.plan(rows) for rows in request.rows]
-        self._executor.run(plans[-1], menu, self._feeds)
-        return Times(tuple(self._plan_seconds(plan, menu) for plan in plans))
+        plans = [self._programs.bind(menu.planner.plan(rows), menu) for rows in request.rows]
+        self._executor.run(plans[-1], self._feeds)
+        return Times(tuple(self._plan_seconds(bound) for bound in plans))
 
     def blob(self, build: Build) -> bytes:
         """What makes the build again more quickly; nothing if the engine has no such thing."""
         return self._programs.get(build).blob() or b""
 
-    def _plan_seconds(self, plan: Plan, menu: Menu) -> float:
-        if plan.cost < SHORT:
+    def _plan_seconds(self, bound: Bound) -> float:
+        if bound.plan.cost < SHORT:
             time.sleep(PAUSE)
         start = time.perf_counter()
         for _ in range(RUNS):
-            self._executor.run(plan, menu, self._feeds)
+            self._executor.run(bound, self._feeds)
         return (time.perf_counter() - start) / RUNS
 
     def _try_sizes(self, request: Make) -> tuple[float, ...]:
@@ -232,7 +235,8 @@ class Probe:
         pieces = tuple(Piece(rows, rows, lane) for lane in numbers for _ in range(times))
         offers = {rows: Offer(candidate.build, 0.0)}
         menu = Menu(offers, offers if lanes > 1 else {}, lanes)
-        return self._executor.run(Plan(rows * len(pieces), pieces, 0.0), menu, self._feeds)
+        plan = Plan(rows * len(pieces), pieces, 0.0)
+        return self._executor.run(self._programs.bind(plan, menu), self._feeds)
 
     def _expected(self, candidate: Candidate) -> float:
         """Seconds that an execution will take, by the last one, or by one of another size."""

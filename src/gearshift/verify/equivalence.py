@@ -17,7 +17,8 @@ from gearshift.errors import VerificationError
 from gearshift.gears.dispatch import Piece
 from gearshift.gears.gear import Gear
 from gearshift.options import Precision
-from gearshift.rows import cut, join
+from gearshift.results import join
+from gearshift.rows import cut
 from gearshift.tensors import Array, RowLayout, TensorSpec
 
 _AT_ONCE: Final = 1 << 18

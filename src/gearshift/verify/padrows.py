@@ -12,7 +12,7 @@ import numpy as np
 
 from gearshift.engines.base import Executable
 from gearshift.gears.dispatch import Piece
-from gearshift.rows import join
+from gearshift.results import join
 from gearshift.tensors import Array, RowLayout, TensorSpec
 
 
