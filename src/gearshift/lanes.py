@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from typing import Final
+
+_AWAKE: Final = 0.0003
+"""Seconds to wait for the other lanes without falling asleep. They have as much to do and end at
+about the same time, and a core that sleeps takes long to wake, most of all in a virtual machine."""
 
 Task = Callable[[], None]
 _Outcomes = SimpleQueue["BaseException | None"]
@@ -46,6 +52,7 @@ class Lanes:
             tasks[0]()
         finally:
             # Even if this lane failed: the others still write into the caller's arrays.
+            _wait_awake(outcomes, len(tasks) - 1)
             errors = [outcomes.get() for _ in tasks[1:]]
         for error in errors:
             if error is not None:
@@ -79,6 +86,13 @@ def _work(jobs: SimpleQueue[_Job | None]) -> None:
             error = raised
         outcomes.put(error)
         del job, task, error  # arrays of the last call must not wait here for the next one
+
+
+def _wait_awake(outcomes: _Outcomes, count: int) -> None:
+    """Waits for so many for a moment; the other lanes get the interpreter meanwhile."""
+    end = time.perf_counter() + _AWAKE
+    while outcomes.qsize() < count and time.perf_counter() < end:
+        time.sleep(0)
 
 
 def _end(jobs: SimpleQueue[_Job | None], threads: int) -> None:

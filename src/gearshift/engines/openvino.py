@@ -101,17 +101,19 @@ class _LoadedIR(LoadedNetwork):
         return {"SNIPPETS_MODE": "DISABLE"} if adds_attention(self._network.topology) else {}
 
     def _config(self, lanes: int, threads: int) -> dict[str, object]:
+        each = threads or self._options.share(lanes)
         return {
             **self._safely,
-            # Single threads of several programs would all be pinned to the same core.
-            **({"ENABLE_CPU_PINNING": False} if threads == 1 else {}),
+            # Single threads of several programs would all be pinned to the same core, and a lane's
+            # would be moved to its own at each run.
+            **({} if each > 1 else {"ENABLE_CPU_PINNING": False}),
             # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
             # activations that meet int8 weights.
             "INFERENCE_PRECISION_HINT": self._options.precision,
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": lanes,
-            "INFERENCE_NUM_THREADS": lanes * (threads or self._options.share(lanes)),
+            "INFERENCE_NUM_THREADS": lanes * each,
             "CACHE_MODE": "OPTIMIZE_SIZE",  # blobs without weights
         }
 
@@ -232,7 +234,7 @@ class _Feed:
 
     def _refuse_wide(self, array: Array) -> None:
         """The CPU device computes integers in 32 bits and would clamp without a word."""
-        low, high = int(array.min()), int(array.max())
+        low, high = int(np.minimum.reduce(array, None)), int(np.maximum.reduce(array, None))
         if low < _INT32.min or high > _INT32.max:
             raise InputError(
                 f"input {self._name!r} holds {low if low < _INT32.min else high}, and OpenVINO "
