@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, permutations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gearshift.gears.build import OPEN, Build, Measured, Timing, make_menu
+from gearshift.gears.dispatch import Piece
 from gearshift.options import Budget
 from gearshift.tuning.choose import choose
 from gearshift.tuning.finalists import Finalists
@@ -118,6 +119,28 @@ def test_who_comes_late_is_measured_like_who_was_there() -> None:
         took = relative(*([time.seconds for time in each.plans] for each in (one, first)))
         should = relative(*map(true_times, (one, first)))
         assert took == pytest.approx(should, rel=0.015)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.02, 0.3), st.integers(0, 1000))
+def test_a_set_is_not_quicker_by_programs_that_it_does_not_run(noise: float, seed: int) -> None:
+    random.seed(seed)
+    machine = Machine(20, noise=noise)
+    played = play_off(TABLE, GEARS, "balanced", machine.run, machine.left)
+    compared = 0
+    for small, large in permutations(played, 2):
+        if not set(small.builds) < set(large.builds):
+            continue
+        for ours, theirs in zip(small.plans, large.plans, strict=True):
+            if runs_of(small, ours.rows) == runs_of(large, ours.rows):
+                compared += 1
+                assert theirs.seconds >= ours.seconds
+    assert compared
+
+
+def runs_of(played: Played, rows: int) -> list[tuple[Build, Piece]]:
+    menu = make_menu(played_members(TABLE, played))
+    return [(menu.build(piece), piece) for piece in menu.planner.plan(rows).pieces]
 
 
 def true_times(played: Played) -> list[float]:

@@ -79,8 +79,13 @@ class _Contestant:
     def __init__(self, members: Members, sizes: Sequence[int]) -> None:
         self.members = members
         self.builds = frozenset(each.build for each in members)
-        planner = make_menu(members).planner
-        self._planned = {rows: planner.plan(rows).cost for rows in sizes}
+        menu = make_menu(members)
+        plans = {rows: menu.planner.plan(rows) for rows in sizes}
+        self._planned = {rows: plan.cost for rows, plan in plans.items()}
+        self._runs = {
+            rows: tuple((menu.build(piece), piece) for piece in plan.pieces)
+            for rows, plan in plans.items()
+        }
         self._samples: dict[int, list[float]] = {rows: [] for rows in sizes}
 
     @property
@@ -102,8 +107,17 @@ class _Contestant:
         pauses = sum(PAUSE for cost in costs if cost < SHORT)
         return sum(costs) * (RUNS + turns / len(costs)) + pauses
 
-    def record(self) -> Played:
-        plans = (PlanTime(rows, self.seconds(rows)) for rows in self._samples)
+    def record(self, others: Iterable[_Contestant] = ()) -> Played:
+        """What was found, held to what was found of others.
+
+        Nothing gets quicker by programs that it does not run. So at a number of rows that a set
+        runs as a smaller one does, it takes as long at least: less is chance.
+        """
+        smaller = [each for each in others if each.builds < self.builds]
+        plans = []
+        for rows, runs in self._runs.items():
+            alike = (each.seconds(rows) for each in smaller if each._runs[rows] == runs)
+            plans.append(PlanTime(rows, max([self.seconds(rows), *alike])))
         return Played(tuple(sorted(self.builds)), tuple(plans))
 
 
@@ -138,7 +152,8 @@ class _Playoff:
                 self._let_go()
         enough = max(1, min(_ENOUGH, self._first.ran))
         rivals = [*(each for each in self._in_play if each.ran >= enough), *self._out]
-        return tuple(each.record() for each in (self._first, *rivals)) if rivals else ()
+        told = [self._first, *rivals]
+        return tuple(each.record(told) for each in told) if rivals else ()
 
     def _let_in(self) -> bool:
         """As many as there is time for to tell them from others; whether anybody is there."""
