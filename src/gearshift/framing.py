@@ -55,7 +55,8 @@ class Framing:
             -1 not in shape[carries:]
             for shape, carries in zip(own, self._gears.carriers, strict=True)
         )
-        self._is_plain = self._shapes == [own] and opens_rows_only and not self._padded
+        only = self._shapes == [own] and opens_rows_only
+        self._has_one = only and not self._padded and not self._gears.ranges
 
     def find(self, feeds: list[Array], gear: Gear | None, cost: Cost) -> Fit:
         """The frame for those arrays, which have the inputs' dtypes and ranks already.
@@ -69,7 +70,7 @@ class Framing:
             GearError: no frame takes arrays of these shapes.
             InputError: a dim is outside its range.
         """
-        if self._is_plain and not self._gears.ranges:
+        if self._has_one:
             return Fit(0, feeds)
         if self._gears.ranges:
             self._check_ranges(feeds)

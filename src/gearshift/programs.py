@@ -40,8 +40,8 @@ class Programs:
 
     Attributes:
         known: plans that were bound, for whoever makes them to find again by what was asked for.
-            Another dict takes its place whenever a program comes or goes; what is put into the old
-            one then, is gone.
+            Another dict takes its place whenever a program goes; what is put into the old one from
+            then on is gone with it.
         runs: goes round each run. It holds background building off while calls follow closely, as
             both need every core.
     """
@@ -227,7 +227,6 @@ class Programs:
             with self._changing:
                 if build in self._nbytes:  # else it is for a call that began before others came
                     self._built[build] = executable
-                    self.known = {}
             give_back_memory(self._pool)
             return executable
 

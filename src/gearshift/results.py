@@ -42,10 +42,6 @@ class Outlet:
             shape[self.layout.axis] = rows * self.layout.inner
         return tuple(shape)
 
-    def own_rows(self, output: Array, piece: Piece) -> Array:
-        """The rows of an output of a piece that are its own."""
-        return output if self.layout is None else own_rows(output, self.layout, piece)
-
 
 class Results:
     """The outputs of one call while its pieces run, so that engines can write where rows belong.
@@ -98,8 +94,8 @@ class Results:
             return
         for outlet, whole, output in zip(self._outlets, self._wholes, outputs, strict=True):
             place = self._place(outlet, whole, start, piece)
-            if place is not None:
-                place[...] = outlet.own_rows(output, piece)
+            if place is not None and outlet.layout is not None:
+                place[...] = own_rows(output, outlet.layout, piece)
 
     def finish(self) -> list[Array]:
         """The outputs, once every piece was added."""
@@ -133,7 +129,7 @@ class Results:
 def join(
     layouts: Sequence[RowLayout | None], pieces: Sequence[Piece], results: Sequence[Sequence[Array]]
 ) -> list[Array]:
-    """One array per output with the caller's rows in order, padding dropped."""
+    """One array per output with the pieces' own rows in order."""
     return [
         results[0][index]
         if layout is None
@@ -152,12 +148,13 @@ def own_rows(output: Array, layout: RowLayout, piece: Piece) -> Array:
     """The rows of a piece that are its own, out of an output in which rows lie like that."""
     if piece.is_full:
         return output
-    own = slice(piece.before * layout.inner, (piece.before + piece.rows) * layout.inner)
+    before = piece.before or 0
+    own = slice(before * layout.inner, (before + piece.rows) * layout.inner)
     return output[(slice(None),) * layout.axis + (own,)]
 
 
 def _concatenate(parts: list[Array], axis: int) -> Array:
     if len(parts) == 1:
-        # A slice would keep the padded array alive behind the caller's back.
+        # A slice would keep the whole array alive behind the caller's back.
         return parts[0] if parts[0].base is None else parts[0].copy()
     return np.concatenate(parts, axis=axis)

@@ -48,17 +48,21 @@ def count_rows(specs: Sequence[TensorSpec], feeds: Sequence[Array]) -> int:
 def cut(
     specs: Sequence[TensorSpec], feeds: Sequence[Array], start: int, piece: Piece
 ) -> list[Array]:
-    """The feeds of one piece: the rows it computes once more, its own, then copies of the first.
+    """The feeds of one piece, whose first own row is the call's row `start`.
 
-    A real row is the safe thing to pad with: it cannot bring in NaN, an index out of range or
-    whatever lay in memory. Inputs that carry no rows are passed as they are. A piece without any
-    of the caller's rows is filled with the call's first one.
+    Its own rows, and those of the call that fill the gear, are passed as they lie. Where none do,
+    copies of its first one follow, or of the call's if it has none. A real row is the safe thing to
+    pad with: it cannot bring in NaN, an index out of range or whatever lay in memory. Inputs that
+    carry no rows are passed as they are.
     """
-    begin = start - piece.before if piece.rows or piece.before else 0
-    end = begin + piece.gear
-    part = _pad if piece.before + piece.rows < piece.gear else _slice
+    if not piece.is_full and piece.before is None:
+        return [
+            _pad(feed, start if piece.rows else 0, piece) if -1 in spec.shape else feed
+            for spec, feed in zip(specs, feeds, strict=True)
+        ]
+    begin = start - (piece.before or 0)
     return [
-        part(feed, begin, end, piece.rows) if -1 in spec.shape else feed
+        feed[begin : begin + piece.gear] if -1 in spec.shape and len(feed) > piece.gear else feed
         for spec, feed in zip(specs, feeds, strict=True)
     ]
 
@@ -138,7 +142,7 @@ def fill(feed: Array, shape: Shape, value: float) -> Array:
 
 
 def _check_feed(spec: TensorSpec, value: object) -> Array:
-    if isinstance(value, np.ndarray) and _is_plain(spec, value):
+    if type(value) is np.ndarray and _fits_as_it_is(spec, value):  # no matrix, nor masked array
         return value
     try:
         array: Array = np.asarray(value)
@@ -162,7 +166,7 @@ def _check_feed(spec: TensorSpec, value: object) -> Array:
     return np.asarray(array, order="C")
 
 
-def _is_plain(spec: TensorSpec, array: Array) -> bool:
+def _fits_as_it_is(spec: TensorSpec, array: Array) -> bool:
     """Whether it is as it should be, and any dim but the first as the model has it.
 
     Most arrays are. What runs at each call runs on cold caches, where every step takes ten times as
@@ -177,14 +181,10 @@ def _is_plain(spec: TensorSpec, array: Array) -> bool:
     )
 
 
-def _slice(feed: Array, begin: int, end: int, rows: int) -> Array:
-    return feed if end - begin == len(feed) else feed[begin:end]
-
-
-def _pad(feed: Array, begin: int, end: int, rows: int) -> Array:
-    padded = np.empty((end - begin, *feed.shape[1:]), feed.dtype)
-    padded[:rows] = feed[begin : begin + rows]
-    padded[rows:] = feed[begin]
+def _pad(feed: Array, start: int, piece: Piece) -> Array:
+    padded = np.empty((piece.gear, *feed.shape[1:]), feed.dtype)
+    padded[: piece.rows] = feed[start : start + piece.rows]
+    padded[piece.rows :] = feed[start]
     return padded
 
 

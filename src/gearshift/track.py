@@ -14,7 +14,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, GearError
 from gearshift.execution import Executor
 from gearshift.gears.build import Build, Menu
-from gearshift.gears.dispatch import Plan, row_by_row
+from gearshift.gears.dispatch import SMALL, Plan, row_by_row
 from gearshift.gears.gear import Gear, GearSet
 from gearshift.lanes import Lanes
 from gearshift.memory import ProgramMemory, program_memory
@@ -31,8 +31,6 @@ from gearshift.tuning.table import CostTable
 
 _REMEMBERED: Final = 256
 """Plans with their programs; traffic has few distinct sizes."""
-_SMALL: Final = 64
-"""Pieces; to find their programs is little beside running more than these."""
 
 
 class Track:
@@ -146,21 +144,24 @@ class Track:
     def _run_rows(
         self, rows: int, gear: int | None, feeds: list[Array], into: Sequence[Array | None]
     ) -> list[Array]:
-        bound = self._programs.known.get((rows, gear)) or self._bind(rows, gear)
-        made = self._executor.run(bound, feeds, into)
+        made = self._executor.run(self._bound(rows, gear), feeds, into)
         self._programs.tend()
         return made
 
-    def _bind(self, rows: int, gear: int | None) -> Bound:
-        """What runs so many rows for now: not all programs may have been built yet.
+    def _bound(self, rows: int, gear: int | None) -> Bound:
+        """What runs so many rows for now: not all programs may have been built yet."""
+        return self._programs.known.get((rows, gear)) or self._bind(rows, gear)
 
-        It is remembered if it is for longer than that, and no program has to be told of its use.
+    def _bind(self, rows: int, gear: int | None) -> Bound:
+        """Finds it, and remembers it if it is for longer and no program is to be told of its use.
+
+        A program that was let go of meanwhile is not remembered: `known` is another one then.
         """
         known = self._programs.known
         with self._programs.runs:
             plan, menu = self._within_reach(gear or rows)
             bound = self._programs.bind(plan if gear is None else plan.first(rows), menu)
-        is_small = len(known) < _REMEMBERED and len(plan.pieces) <= _SMALL
+        is_small = len(known) < _REMEMBERED and len(plan.pieces) <= SMALL
         if menu is self.menu and is_small and not self._programs.is_limited:
             known[rows, gear] = bound
         return bound
@@ -226,7 +227,7 @@ class Track:
         ]
         shared: list[Array] = []
         if None in self._layouts:
-            shared = self._executor.run(self._bind(0, rows), given)
+            shared = self._executor.run(self._bound(0, rows), given)
         return [
             shared[index] if layout is None else _no_rows(layout, spec)
             for index, (layout, spec) in enumerate(zip(self._layouts, self._outputs, strict=True))

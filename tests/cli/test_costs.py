@@ -24,7 +24,7 @@ from gearshift.gears.build import Build
 from gearshift.options import SessionOptions
 from gearshift.tuning.cache import cache_files, find_table, keep_table
 from gearshift.tuning.embedded import embed_table, embedded_tables
-from gearshift.tuning.table import CostTable, Dropped, EngineBytes, this_host
+from gearshift.tuning.table import CostTable, Dropped, EngineBytes, PlanTime, Played, this_host
 from models import save_text
 from tables import fixed, opened, table_of
 
@@ -229,6 +229,55 @@ def test_what_was_ruled_out_for_one_reason_is_one_line(
     assert "null, 6 rows: dropped: it was refused" in said
 
 
+def whole_plans() -> tuple[Played, ...]:
+    """Those of what looks best, and of two other sets: of 1 row, and of 8."""
+    one, pair, any_rows = Build("null", 1), Build("null", 2, lanes=2), Build("null", 0)
+    return (
+        Played((one, pair), (PlanTime(1, 0.010), PlanTime(8, 0.030))),
+        Played((one,), (PlanTime(1, 0.010), PlanTime(8, 0.080))),
+        Played((any_rows,), (PlanTime(1, 0.012), PlanTime(8, 0.024))),
+    )
+
+
+def test_sets_whose_whole_plans_ran_are_listed_the_quickest_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    table = by_hand(played=whole_plans())
+    monkeypatch.setattr(tuning, "measure", lambda *_: type("Strategy", (), {"table": table}))
+    assert run("tune", "null.om", *PAIR) == 0
+    text = lines(capsys.readouterr().out)
+    head = ["programs", "whose", "whole", "plans", "ran", "used", "longer", "at", "worst", "memory"]
+    listed = text[text.index(head) :]
+    wanted = [
+        "null: any rows yes - - 45.0 MB",
+        "null: 1 row; 2 rows in 2 lanes no 4.2 % 25.0 % 30.0 MB",
+        "null: 1 row no 108.3 % 233.3 % 15.0 MB",
+    ]
+    assert [line for line in listed if line[:1] == ["null:"]] == [line.split() for line in wanted]
+    assert run("tune", "null.om", *PAIR, "--json") == 0
+    sets = json.loads(capsys.readouterr().out)["frames"][0]["costs"]["sets"]
+    assert [each["used"] for each in sets] == [True, False, False]
+    assert sets[1] == {
+        "builds": [
+            {"engine": "null", "rows": 1, "lanes": 1, "threads": 0},
+            {"engine": "null", "rows": 2, "lanes": 2, "threads": 0},
+        ],
+        "used": False,
+        "longer": pytest.approx((10 / 12 + 30 / 24) / 2 - 1),
+        "worst": pytest.approx(0.25),
+        "nbytes": 30_000_000,
+    }
+
+
+def test_without_whole_plans_no_sets_are_listed(
+    measured: list[float | None], capsys: Printed
+) -> None:
+    assert run("tune", "null.om", *PAIR) == 0
+    assert "whole plans ran" not in capsys.readouterr().out
+    assert run("tune", "null.om", *PAIR, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["frames"][0]["costs"]["sets"] == []
+
+
 def test_tune_shows_what_plans_win(measured: list[float | None], capsys: Printed) -> None:
     assert run("tune", "null.om", *PAIR) == 0
     text = lines(capsys.readouterr().out)
@@ -252,7 +301,7 @@ def test_tune_on_the_rows_asked_for(measured: list[float | None], capsys: Printe
     assert plans[2] == {
         "rows": 8,
         "plan": "[2 + 2 | 2 + 2]",
-        "pieces": [{"gear": 2, "rows": 2, "lane": lane, "before": 0} for lane in (0, 0, 1, 1)],
+        "pieces": [{"gear": 2, "rows": 2, "lane": lane, "before": None} for lane in (0, 0, 1, 1)],
         "seconds": pytest.approx(0.024),
         "dynamic_seconds": 0.06,
         "one_gear_seconds": 0.06,

@@ -104,8 +104,8 @@ class _LoadedIR(LoadedNetwork):
         each = threads or self._options.share(lanes)
         return {
             **self._safely,
-            # Single threads of several programs would all be pinned to the same core, and a lane's
-            # would be moved to its own at each run.
+            # A single thread is the caller's: it would be moved to its program's core at each run,
+            # which is the same one for several programs.
             **({} if each > 1 else {"ENABLE_CPU_PINNING": False}),
             # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
             # activations that meet int8 weights.

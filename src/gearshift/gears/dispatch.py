@@ -13,8 +13,8 @@ counts; the other rows run before that with the machine to themselves:
 Where a gear has exactly n rows, a plan of several pieces has to cost less than one run of it by
 more than the margin, which is 0 unless costs were measured.
 
-Every lane runs the same gears in the same order, the last one padded if need be: side by side, two
-executions of one program measured quicker than two programs, and costs are of the former.
+Every lane runs the same gears in the same order, the last one not full if need be: side by side,
+two executions of one program measured quicker than two programs, and costs are of the former.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
 from gearshift.errors import InternalError
 
 _REMEMBERED = 1 << 16  # pieces of all plans together; traffic has few distinct sizes
-_SMALL = 64  # pieces; planning is little beside running more than these
+SMALL = 64
+"""Pieces; planning is little beside running more than these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +41,19 @@ class Piece:
         gear: the batch size that runs.
         rows: how many rows of the call are its own; what else it computes is thrown away.
         lane: which of the executions side by side it belongs to; None if it runs by itself.
-        before: how many rows of the call before its own it computes once more. Where these fill the
-            gear, nothing has to be padded, and the piece reads the caller's memory as it lies.
+        before: where other rows of the call fill the gear, how many of these come before its own;
+            it reads the caller's memory as it lies then. None where none do.
     """
 
     gear: int
     rows: int
     lane: int | None = None
-    before: int = 0
+    before: int | None = None
 
     @property
     def is_full(self) -> bool:
         """Whether all that it computes is its own."""
         return self.rows == self.gear
-
-    def of(self, rows: int, start: int) -> Piece:
-        """The same run for that many rows, of which the first is the call's row `start`.
-
-        It begins before them if there are as many rows as the gear has left.
-        """
-        spare = self.gear - rows
-        return replace(self, rows=rows, before=spare if spare <= start else 0)
 
     def __str__(self) -> str:
         if self.is_full:
@@ -86,14 +79,15 @@ class Plan:
         return sum(piece.gear - piece.rows for piece in self.pieces)
 
     def first(self, rows: int) -> Plan:
-        """The same pieces for only that many rows, so that the last ones are padding."""
+        """The same pieces for only that many rows, so that the last ones are not full."""
         if rows == self.rows:
             return self  # and what it has found out of itself
         pieces: list[Piece] = []
         start = 0
         for piece in self.pieces:
             own = min(piece.rows, rows - start)
-            pieces.append(piece if own == piece.rows else piece.of(own, start))
+            kept = own == piece.rows and piece.before is None
+            pieces.append(piece if kept else _piece(piece.gear, own, start, rows, piece.lane))
             start += own
         return Plan(rows, tuple(pieces), self.cost)
 
@@ -183,7 +177,7 @@ class Planner:
         if whole <= plan.cost * (1 + self._margin):
             plan = Plan(rows, (Piece(rows, rows),), whole)
         count = len(plan.pieces)
-        if count <= _SMALL and self._remembered + count <= _REMEMBERED:
+        if count <= SMALL and self._remembered + count <= _REMEMBERED:
             self._plans[rows] = plan
             self._remembered += count
         return plan
@@ -205,12 +199,12 @@ class Planner:
         extra_wide = [] if self._side_is_steady else [self._unit] * units
         extra_side = [self._unit // self._lanes] * units if self._side_is_steady else []
         in_lanes += len(extra_side) * self._unit
-        pieces = _pieces(extra_wide + wide, 0, rows - in_lanes, None)
+        pieces = _pieces(extra_wide + wide, range(rows - in_lanes), rows, None)
         if self._side is not None and in_lanes:
             share = -(-in_lanes // self._lanes)
             gears = extra_side + self._side.gears(share - sum(extra_side))
             for lane, start in enumerate(range(rows - in_lanes, rows, share)):
-                pieces += _pieces(gears, start, min(start + share, rows), lane)
+                pieces += _pieces(gears, range(start, min(start + share, rows)), rows, lane)
         return Plan(rows=rows, pieces=tuple(pieces), cost=cost + units * self._unit_cost)
 
     def _share(self, rows: int) -> tuple[int, float]:
@@ -284,18 +278,32 @@ def _run_lengths(pieces: Sequence[Piece]) -> str:
     return " + ".join(text if times == 1 else f"{text}x{times}" for text, times in runs)
 
 
-def _pieces(gears: list[int], start: int, end: int, lane: int | None) -> list[Piece]:
-    """Those gears over rows of the call, largest first, so that the smallest is not full."""
+def _pieces(gears: list[int], own: range, rows: int, lane: int | None) -> list[Piece]:
+    """Those gears over some of the call's rows, largest first, so that the smallest is not full."""
     pieces = []
+    start = own.start
     for gear in sorted(gears, reverse=True):
-        if start < end:
-            pieces.append(Piece(gear, 0, lane).of(min(gear, end - start), start))
+        if start < own.stop:
+            pieces.append(_piece(gear, min(gear, own.stop - start), start, rows, lane))
             start += gear
     return pieces
 
 
+def _piece(gear: int, own: int, start: int, rows: int, lane: int | None) -> Piece:
+    """A run for some rows of a call of so many: `own` of them, from row `start` on.
+
+    Other rows of the call fill it up where there are enough: those behind, and so many of those
+    before as it takes.
+    """
+    is_full = own == gear
+    return Piece(gear, own, lane, None if is_full or gear > rows else max(0, start + gear - rows))
+
+
 def row_by_row(rows: int, gear: int, cost: float, lanes: int = 1) -> Plan:
-    """One piece for each row, over all lanes: what is the same for a row whatever comes with it."""
+    """One piece for each row, over all lanes: what is the same for a row whatever comes with it.
+
+    So no other rows of the call fill a gear.
+    """
     lane_of = [None if lanes == 1 else row * lanes // rows for row in range(rows)]
     pieces = tuple(Piece(gear, 1, lane) for lane in lane_of)
     return Plan(rows, pieces, cost * -(-rows // lanes))

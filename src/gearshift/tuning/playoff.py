@@ -111,9 +111,12 @@ class _Contestant:
         """What was found, held to what was found of others.
 
         Nothing gets quicker by programs that it does not run. So at a number of rows that a set
-        runs as a smaller one does, it takes as long at least: less is chance.
+        runs as a smaller one does, it takes as long at least: less is chance, unless that one ran
+        so much less often that its own time may be.
         """
-        smaller = [each for each in others if each.builds < self.builds]
+        smaller = [
+            each for each in others if each.builds < self.builds and 2 * each.ran >= self.ran
+        ]
         plans = []
         for rows, runs in self._runs.items():
             alike = (each.seconds(rows) for each in smaller if each._runs[rows] == runs)
