@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
 import statistics
 import subprocess
 import sys
@@ -59,7 +60,10 @@ def run_starts(
     repetitions: int,
     on_progress: OnProgress,
 ) -> tuple[Starts, ...]:
-    """Starts every contender in turn, as often as that; the order moves on each time.
+    """Starts every contender in turn, as often as that, in another order each time.
+
+    Memory that the last process gave back is quicker to come by than other memory, and the more it
+    had the less of it is still warm: nobody always comes after the same one.
 
     A first start, for memory, is not timed: it warms the file cache for all alike, and tells
     which engine libraries to import before loading is timed.
@@ -76,8 +80,7 @@ def run_starts(
         done += 1
         on_progress(doing, done / total)
     for repetition in range(repetitions):
-        first = repetition % len(contenders)
-        for contender in [*contenders[first:], *contenders[:first]]:
+        for contender in random.Random(repetition).sample(contenders, len(contenders)):
             engines = scouts[contender.name].engines
             timed[contender.name].append(start(contender, ready, (*contender.imports, *engines)))
             done += 1
