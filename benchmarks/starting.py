@@ -62,8 +62,7 @@ def run_starts(
 ) -> tuple[Starts, ...]:
     """Starts every contender in turn, as often as that, in another order each time.
 
-    Memory that the last process gave back is quicker to come by than other memory, and the more it
-    had the less of it is still warm: nobody always comes after the same one.
+    Nobody always comes after the same one, which may leave the machine in a state of its own.
 
     A first start, for memory, is not timed: it warms the file cache for all alike, and tells
     which engine libraries to import before loading is timed.

@@ -43,6 +43,11 @@ class Outlet:
         return tuple(shape)
 
 
+def outlets(layouts: Sequence[RowLayout | None], specs: Sequence[TensorSpec]) -> tuple[Outlet, ...]:
+    """The outputs of a network, in order."""
+    return tuple(Outlet(*each) for each in zip(layouts, specs, strict=True))
+
+
 class Results:
     """The outputs of one call while its pieces run, so that engines can write where rows belong.
 
@@ -115,8 +120,8 @@ class Results:
     def _whole(self, outlet: Outlet, target: Array | None, empty: Empty) -> Array | None:
         """Where all rows of an output go; None if its pieces have to be joined."""
         rows = self._plan.rows
-        may_take = target is not None and (outlet.inner or self._in_one)
-        if target is not None and may_take and target.shape == outlet.shape(rows):
+        in_place = outlet.inner or self._in_one
+        if target is not None and in_place and target.shape == outlet.shape(rows):
             return target
         return outlet.whole(rows, empty)
 

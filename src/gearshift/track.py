@@ -23,7 +23,7 @@ from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import SessionOptions
 from gearshift.programs import Bound, Programs
 from gearshift.recycling import Recycler
-from gearshift.results import Outlet
+from gearshift.results import outlets
 from gearshift.stats import StatsKeeper
 from gearshift.strategy import Strategy, find_strategy, measure
 from gearshift.tensors import Array, RowLayout, TensorSpec
@@ -134,7 +134,7 @@ class Track:
         lanes = Lanes(strategy.menu.lanes)
         self._executor = Executor(
             self.frame.row_inputs,
-            [Outlet(*each) for each in zip(self._layouts, self._outputs, strict=True)],
+            outlets(self._layouts, self._outputs),
             self._programs.runs,
             lanes,
             self.stats,

@@ -12,7 +12,7 @@ from test_dispatch import cost_tables
 
 from gearshift.engines.base import Executable
 from gearshift.gears.dispatch import Piece, Plan, Planner, row_by_row
-from gearshift.results import Outlet, Results
+from gearshift.results import Results, outlets
 from gearshift.rows import check_feeds, cut
 from gearshift.tensors import Array, RowLayout, TensorSpec, dtype_named
 from gearshift.verify.padrows import moved_output
@@ -20,11 +20,14 @@ from gearshift.verify.padrows import moved_output
 FLOAT = dtype_named("float32")
 X = TensorSpec("x", FLOAT, (-1, 3))
 SCALE = TensorSpec("scale", FLOAT, ())
-OUTLETS = (
-    Outlet(RowLayout(), TensorSpec("along", FLOAT, (-1, 3))),
-    Outlet(RowLayout(0, 2), TensorSpec("twice", FLOAT, (-1, 3))),
-    Outlet(RowLayout(1), TensorSpec("across", FLOAT, (3, -1))),
-    Outlet(None, TensorSpec("same", FLOAT, ())),
+OUTLETS = outlets(
+    (RowLayout(), RowLayout(0, 2), RowLayout(1), None),
+    (
+        TensorSpec("along", FLOAT, (-1, 3)),
+        TensorSpec("twice", FLOAT, (-1, 3)),
+        TensorSpec("across", FLOAT, (3, -1)),
+        TensorSpec("same", FLOAT, ()),
+    ),
 )
 
 

@@ -23,6 +23,7 @@ from gearshift.engines.base import EngineOptions, Executable, LoadedNetwork, Net
 from gearshift.engines.null import NullEngine
 from gearshift.errors import EngineError, OptionError
 from gearshift.gears.build import Build
+from gearshift.networks import Room
 from gearshift.programs import Programs
 from gearshift.tensors import Array, Shape
 
@@ -366,13 +367,19 @@ def test_plans_that_are_known_keep_no_program_that_was_let_go_of(
         assert not [each for each in executables if each() is not None]
 
 
-def test_programs_under_a_limit_are_told_of_each_use(engine: Watched, tmp_path: Path) -> None:
+def test_programs_under_a_limit_are_told_of_each_use(
+    engine: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine.may_build.set()
-    path = null_artifact(tmp_path)
-    with gearshift.load(path, memory_budget="memory") as model:
+    used: list[Build] = []
+    monkeypatch.setattr(Room, "used", lambda *args: used.append(args[2]))
+    with gearshift.load(null_artifact(tmp_path), memory_budget="memory", preload=True) as model:
+        track = model._tracks[0]
         for _ in range(3):
+            used.clear()
             model.run({"x": rows(3)})
-        assert not model._tracks[0]._programs.known
+            assert set(used) == track.menu.builds_of(track.plan(3))
+        assert not track._programs.known
 
 
 _LEAVE = """

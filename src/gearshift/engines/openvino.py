@@ -234,7 +234,7 @@ class _Feed:
 
     def _refuse_wide(self, array: Array) -> None:
         """The CPU device computes integers in 32 bits and would clamp without a word."""
-        low, high = int(np.minimum.reduce(array, None)), int(np.maximum.reduce(array, None))
+        low, high = int(array.min()), int(array.max())
         if low < _INT32.min or high > _INT32.max:
             raise InputError(
                 f"input {self._name!r} holds {low if low < _INT32.min else high}, and OpenVINO "

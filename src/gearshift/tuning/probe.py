@@ -33,7 +33,7 @@ from gearshift.opening import frame_outputs, gear_set, ones, row_layouts
 from gearshift.options import Precision
 from gearshift.programs import Bound, Programs
 from gearshift.recycling import Recycler
-from gearshift.results import Outlet
+from gearshift.results import outlets
 from gearshift.stats import StatsKeeper
 from gearshift.tensors import Array
 from gearshift.tuning.agreement import Agreement
@@ -91,10 +91,7 @@ class Probe:
         self._recycler = Recycler(len(manifest.outputs))
         self._executor = Executor(
             self._gears.row_inputs,
-            [
-                Outlet(*each)
-                for each in zip(row_layouts(manifest), frame_outputs(manifest, frame), strict=True)
-            ],
+            outlets(row_layouts(manifest), frame_outputs(manifest, frame)),
             self._programs.runs,
             Lanes(max(lane_counts(threads), default=1)),
             StatsKeeper(),
