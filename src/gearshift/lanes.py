@@ -34,8 +34,13 @@ class Lanes:
         self._start()
 
     def close(self) -> None:
-        """Ends the threads, once what they run has ended."""
+        """Ends the threads, and waits until what they run has ended.
+
+        That may be a call's that Ctrl-C broke off before all lanes had come to their end.
+        """
         self._end()
+        for thread in self._threads:
+            thread.join()
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Returns once every task has come to its end; raises what one of them raised."""
@@ -50,9 +55,9 @@ class Lanes:
             self._jobs.put((task, outcomes))
         try:
             tasks[0]()
+            _wait_awake(outcomes, len(tasks) - 1)
         finally:
             # Even if this lane failed: the others still write into the caller's arrays.
-            _wait_awake(outcomes, len(tasks) - 1)
             errors = [outcomes.get() for _ in tasks[1:]]
         for error in errors:
             if error is not None:
@@ -60,10 +65,14 @@ class Lanes:
 
     def _start(self) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        for number in range(1, self.count):
+        self._threads = [
             threading.Thread(
                 target=_work, args=(self._jobs,), name=f"gearshift-lane-{number}", daemon=True
-            ).start()
+            )
+            for number in range(1, self.count)
+        ]
+        for thread in self._threads:
+            thread.start()
         # Also if nobody closes it: the threads know the queue, and not this object.
         self._end = weakref.finalize(self, _end, self._jobs, self.count - 1)
         self._process = os.getpid()

@@ -17,8 +17,9 @@ from typing import Any, Final, cast
 from gearshift.artifact.manifest import Manifest
 from gearshift.artifact.reader import Artifact
 from gearshift.asking import Asking, whole_number
+from gearshift.calls import Calls
 from gearshift.engines.base import thread_count
-from gearshift.errors import ClosedError, InputError, OptionError
+from gearshift.errors import InputError, OptionError
 from gearshift.framing import Framing
 from gearshift.gears.build import Build
 from gearshift.gears.dispatch import Plan
@@ -116,10 +117,10 @@ class Session:
         self._networks = Networks(
             artifact, self._options.threads, huge_pages=options.memory_budget != "memory"
         )
-        self._lock = threading.Condition()
-        self._calls = 0  # made and not yet come to their end
+        self._calls = Calls()
+        self._starting = threading.Lock()
         self._worker: ThreadPoolExecutor | None = None
-        self._closing = False
+        self._worker_thread = 0
         spares = options.memory_budget in ("balanced", "speed")  # else there is a limit
         self._recycler = Recycler(len(self._outputs) if spares else 0)
         self._tracks = [
@@ -214,11 +215,7 @@ class Session:
             EngineError: the engine failed.
             ClosedError: the session is closed.
         """
-        self._begin()
-        try:
-            return self._run(inputs, gear, out)
-        finally:
-            self._end()
+        return self._calls.run(self._run, inputs, gear, out)
 
     def run_checked(
         self, gear: Gear | None, feeds: list[Array], into: Sequence[Array | None]
@@ -238,12 +235,8 @@ class Session:
             EngineError: the engine failed.
             ClosedError: the session is closed.
         """
-        self._begin()
-        try:
-            number, there = self._gears.frame_of(gear or self._gears.gears[0])
-            return self._tracks[number].run(feeds, there.rows, there.rows, into)
-        finally:
-            self._end()
+        number, there = self._gears.frame_of(gear or self._gears.gears[0])
+        return self._calls.run(self._tracks[number].run, feeds, there.rows, there.rows, into)
 
     def prepare(self, gear: int | Sequence[int]) -> None:
         """Builds what a gear runs on now, unless it is there, so that its first run is not slow.
@@ -255,12 +248,8 @@ class Session:
             GearError: it was not compiled into the model.
             EngineError: the engine failed.
         """
-        self._begin()
-        try:
-            number, there = self._gears.frame_of(self._asking.gear(gear))
-            self._tracks[number].preload([there.rows])
-        finally:
-            self._end()
+        number, there = self._gears.frame_of(self._asking.gear(gear))
+        self._calls.run(self._tracks[number].preload, [there.rows])
 
     def run_async(
         self,
@@ -273,15 +262,17 @@ class Session:
 
         The arrays are not copied: leave them as they are until the future is done.
         """
-        with self._lock:
-            self._begin()
+        return self._calls.run(self._submit, inputs, gear, out)
+
+    def _submit(self, *given: Any) -> Future[dict[str, Array]]:
+        with self._starting:
             if self._worker is None:
                 # One worker: a run already takes all of the session's threads.
-                self._worker = ThreadPoolExecutor(1, thread_name_prefix=_WORKER)
-            future = self._worker.submit(self._run, inputs, gear, out)
-        # Whichever way it ends, cancelled included, it is a call that has come to its end.
-        future.add_done_callback(lambda _: self._end())
-        return future
+                self._worker = ThreadPoolExecutor(1, _WORKER, self._note_worker)
+        return self._worker.submit(self._run, *given)
+
+    def _note_worker(self) -> None:
+        self._worker_thread = threading.get_ident()
 
     def _run(
         self,
@@ -327,14 +318,12 @@ class Session:
         seconds = SessionOptions(tune=seconds).tune
         if seconds is None:
             seconds = seconds_to_measure(self._options)
-        share = seconds / len(self._tracks)
-        self._begin()
-        try:
-            tables = tuple(track.tune(share) for track in self._tracks)
-            self._networks.settle(self._builds())
-            return tables
-        finally:
-            self._end()
+        return self._calls.run(self._tune, seconds / len(self._tracks))
+
+    def _tune(self, seconds_each: float) -> tuple[CostTable, ...]:
+        tables = tuple(track.tune(seconds_each) for track in self._tracks)
+        self._networks.settle(self._builds())
+        return tables
 
     def memory(self) -> MemoryReport:
         """What each program takes, and which of them are built."""
@@ -354,16 +343,13 @@ class Session:
     def close(self) -> None:
         """Gives everything back. Calls already made come to their end first; later ones fail.
 
-        From a future's own callback it returns at once, and the last call gives everything back.
+        From inside one of them (a future's callback, a signal's handler) it returns at once, and a
+        thread waits for them.
         """
-        with self._lock:
-            self._closing = True
-            if self._worker is not None:
-                self._worker.shutdown(wait=False)
-            if not threading.current_thread().name.startswith(_WORKER):
-                self._lock.wait_for(lambda: self._calls == 0)
-            is_last = self._calls == 0
-        if is_last:
+        self._calls.close()
+        if self._calls.has_this_thread() or threading.get_ident() == self._worker_thread:
+            threading.Thread(target=self._release, name="gearshift-closing").start()
+        else:
             self._release()
 
     def __enter__(self) -> Session:
@@ -378,26 +364,14 @@ class Session:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closing else "+".join(self.engines)
+        state = "closed" if self._calls.closing else "+".join(self.engines)
         return f"<gearshift.Session {self.manifest.source.file} gears={self.gears} {state}>"
 
-    def _begin(self) -> None:
-        with self._lock:
-            if self._closing:
-                raise ClosedError("the session is closed; load the model again to run it.")
-            self._calls += 1
-
-    def _end(self) -> None:
-        with self._lock:
-            self._calls -= 1
-            is_last = self._closing and self._calls == 0
-            if is_last:
-                self._lock.notify_all()
-        if is_last:
-            self._release()
-
     def _release(self) -> None:
-        """May come twice, and waits for what is being built."""
+        """May come twice, and waits for calls and for what is being built."""
+        self._calls.wait()
+        if self._worker is not None:
+            self._worker.shutdown()
         for track in self._tracks:
             track.close()
         self._recycler.close()

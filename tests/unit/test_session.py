@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError  # a class of its own in 3.10
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -326,6 +329,25 @@ def test_closing_from_a_callback_and_after_a_cancel(slow: gearshift.Session) -> 
     slow.close()
     with pytest.raises(ClosedError):
         slow.run_async({"x": rows(1)})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no timer that interrupts")
+def test_closing_in_a_signals_handler_lets_the_call_end_that_it_interrupts(
+    slow: gearshift.Session,
+) -> None:
+    def close(_number: int, _frame: FrameType | None) -> None:
+        slow.close()
+        with pytest.raises(ClosedError):
+            slow.run({"x": rows(1)})
+        Slow.go.set()
+
+    before = signal.signal(signal.SIGALRM, close)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        np.testing.assert_array_equal(slow.run({"x": rows(3)})["y"], sums(rows(3)))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    slow.close()  # waits like any other
 
 
 def test_preload_names_must_be_gears(tmp_path: Path) -> None:
