@@ -83,6 +83,7 @@ _ALLOWED = {
     },
     "images": {"errors", "tensors", "artifact", "aipp"},
     "asking": {"errors", "tensors", "gears"},
+    "calls": {"errors"},
     "framing": {"errors", "tensors", "gears", "artifact", "opening", "rows"},
     "track": {
         "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
@@ -92,7 +93,7 @@ _ALLOWED = {
     "session": {
         "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
         "memory", "networks", "tuning", "framing", "track", "images", "strategy", "recycling",
-        "asking",
+        "asking", "calls",
     },
     "acl": {
         "errors", "tensors", "options", "gears", "aipp", "engines", "artifact", "rows", "opening",
