@@ -11,15 +11,32 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, NamedTuple
+
+from gearshift.placing import Place, this_cpu
 
 _AWAKE: Final = 0.0003
 """Seconds to wait for the other lanes without falling asleep. They have as much to do and end at
 about the same time, and a core that sleeps takes long to wake, most of all in a virtual machine."""
+_LONG: Final = 0.004
+"""Seconds that a task takes for which its thread is worth moving to a CPU of its own."""
 
 Task = Callable[[], None]
-_Outcomes = SimpleQueue["BaseException | None"]
-_Job = tuple[Task, _Outcomes]
+
+
+class _Outcome(NamedTuple):
+    """How a task ended, and in how many seconds."""
+
+    error: BaseException | None
+    seconds: float
+
+
+class _Job(NamedTuple):
+    """A task, where its outcome goes, and the CPU to keep off, if there is one."""
+
+    task: Task
+    outcomes: SimpleQueue[_Outcome]
+    taken: int | None
 
 
 class Lanes:
@@ -28,8 +45,17 @@ class Lanes:
     A process forked from this one has threads of its own.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, threads: int) -> None:
+        """Starts them.
+
+        Args:
+            count: how many.
+            threads: threads of one run, which lanes share. An engine that is given several in a
+                lane sees to it by itself where they run.
+        """
         self.count = count
+        self._threads = threads
+        self._is_long = False  # whether tasks were of late
         self._lock = threading.Lock()
         self._start()
 
@@ -39,8 +65,8 @@ class Lanes:
         That may be a call's that Ctrl-C broke off before all lanes had come to their end.
         """
         self._end()
-        for thread in self._threads:
-            thread.join()
+        for worker in self._workers:
+            worker.join()
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Returns once every task has come to its end; raises what one of them raised."""
@@ -50,29 +76,32 @@ class Lanes:
             return
         if self._process != os.getpid():
             self._start_in_fork()
-        outcomes: _Outcomes = SimpleQueue()
+        is_one_each = self._threads < 2 * len(tasks)
+        taken = this_cpu() if self._is_long and is_one_each else None
+        outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         for task in tasks[1:]:
-            self._jobs.put((task, outcomes))
+            self._jobs.put(_Job(task, outcomes, taken))
         try:
             tasks[0]()
             _wait_awake(outcomes, len(tasks) - 1)
         finally:
             # Even if this lane failed: the others still write into the caller's arrays.
-            errors = [outcomes.get() for _ in tasks[1:]]
-        for error in errors:
-            if error is not None:
-                raise error
+            ended = [outcomes.get() for _ in tasks[1:]]
+        self._is_long = max(outcome.seconds for outcome in ended) > _LONG
+        for outcome in ended:
+            if outcome.error is not None:
+                raise outcome.error
 
     def _start(self) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._threads = [
+        self._workers = [
             threading.Thread(
                 target=_work, args=(self._jobs,), name=f"gearshift-lane-{number}", daemon=True
             )
             for number in range(1, self.count)
         ]
-        for thread in self._threads:
-            thread.start()
+        for worker in self._workers:
+            worker.start()
         # Also if nobody closes it: the threads know the queue, and not this object.
         self._end = weakref.finalize(self, _end, self._jobs, self.count - 1)
         self._process = os.getpid()
@@ -86,18 +115,24 @@ class Lanes:
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:
+    place = Place()
     while (job := jobs.get()) is not None:
-        task, outcomes = job
-        error: BaseException | None = None
-        try:
-            task()
-        except BaseException as raised:  # noqa: BLE001 - it is the caller's, who raises it again
-            error = raised
-        outcomes.put(error)
-        del job, task, error  # arrays of the last call must not wait here for the next one
+        if job.taken is not None:
+            place.keep_off(job.taken)
+        job.outcomes.put(_outcome(job.task))
+        del job  # arrays of the last call must not wait here for the next one
 
 
-def _wait_awake(outcomes: _Outcomes, count: int) -> None:
+def _outcome(task: Task) -> _Outcome:
+    began = time.perf_counter()
+    try:
+        task()
+    except BaseException as error:  # noqa: BLE001 - it is the caller's, who raises it again
+        return _Outcome(error, 0.0)
+    return _Outcome(None, time.perf_counter() - began)
+
+
+def _wait_awake(outcomes: SimpleQueue[_Outcome], count: int) -> None:
     """Waits for so many for a moment; the other lanes get the interpreter meanwhile."""
     end = time.perf_counter() + _AWAKE
     while outcomes.qsize() < count and time.perf_counter() < end:

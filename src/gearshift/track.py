@@ -11,6 +11,7 @@ import numpy as np
 
 from gearshift.artifact.manifest import ProofRecord
 from gearshift.artifact.reader import Artifact
+from gearshift.engines.base import thread_count
 from gearshift.errors import EngineError, GearError
 from gearshift.execution import Executor
 from gearshift.gears.build import Build, Menu
@@ -131,7 +132,7 @@ class Track:
         # Few programs come and go, so that what is left of the menu is worth remembering.
         self._ready_menu: Callable[[frozenset[Build]], Menu] = lru_cache(16)(strategy.menu.only)
         self._programs.use(strategy.nbytes, strategy.limit, strategy.find_blob)
-        lanes = Lanes(strategy.menu.lanes)
+        lanes = Lanes(strategy.menu.lanes, thread_count(self._options.threads))
         self._executor = Executor(
             self.frame.row_inputs,
             outlets(self._layouts, self._outputs),

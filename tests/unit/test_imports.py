@@ -68,7 +68,8 @@ _ALLOWED = {
         # The probe, a process of its own, compares outputs and looks at memory as a compile does.
         "verify", "analysis",
     },
-    "lanes": set(),
+    "placing": set(),
+    "lanes": {"placing"},
     "recycling": {"tensors"},
     "memory": {"gears"},
     "networks": {"errors", "gears", "engines", "artifact", "opening"},

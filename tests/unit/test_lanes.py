@@ -16,7 +16,7 @@ from gearshift.lanes import Lanes
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_every_task_runs_once(count: int) -> None:
     done: list[int] = []
-    lanes = Lanes(count)
+    lanes = Lanes(count, count)
     lanes.run([lambda number=number: done.append(number) for number in range(count)])  # type: ignore[misc]
     assert sorted(done) == list(range(count))
     lanes.close()
@@ -30,7 +30,7 @@ def test_tasks_run_at_the_same_time_the_first_on_the_callers_thread() -> None:
         meeting.wait(10)
         names.append(threading.current_thread().name)
 
-    lanes = Lanes(3)
+    lanes = Lanes(3, 3)
     lanes.run([meet] * 3)
     assert names.count(threading.current_thread().name) == 1
     assert sum(name.startswith("gearshift-lane") for name in names) == 2
@@ -49,7 +49,7 @@ def test_a_failure_waits_for_the_other_lanes(failing: int) -> None:
         assert broken.wait(10)
         ended.set()
 
-    lanes = Lanes(2)
+    lanes = Lanes(2, 2)
     with pytest.raises(ValueError, match="no"):
         lanes.run([fail, slow] if failing == 0 else [slow, fail])
     assert ended.is_set()
@@ -57,7 +57,7 @@ def test_a_failure_waits_for_the_other_lanes(failing: int) -> None:
 
 
 def test_callers_share_the_lanes() -> None:
-    lanes = Lanes(2)
+    lanes = Lanes(2, 2)
     counts = [0] * 8
 
     def work(caller: int) -> None:
@@ -75,7 +75,7 @@ def test_callers_share_the_lanes() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no process")
 def test_a_forked_process_has_its_own_threads() -> None:
-    lanes = Lanes(3)
+    lanes = Lanes(3, 3)
     lanes.run([lambda: None] * 3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python 3.12 warns of what is tested here

@@ -93,7 +93,7 @@ class Probe:
             self._gears.row_inputs,
             outlets(row_layouts(manifest), frame_outputs(manifest, frame)),
             self._programs.runs,
-            Lanes(max(lane_counts(threads), default=1)),
+            Lanes(max(lane_counts(threads), default=1), threads),
             StatsKeeper(),
             self._recycler,
         )
