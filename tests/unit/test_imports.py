@@ -87,7 +87,7 @@ _ALLOWED = {
     "calls": {"errors"},
     "framing": {"errors", "tensors", "gears", "artifact", "opening", "rows"},
     "track": {
-        "errors", "tensors", "options", "gears", "artifact", "rows", "stats", "opening", "lanes",
+        "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening", "lanes",
         "memory", "networks", "programs", "execution", "strategy", "tuning", "recycling",
         "results",
     },
