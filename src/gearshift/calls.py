@@ -1,55 +1,90 @@
-"""Calls under way, and waiting for their end, where Ctrl-C may come between any two steps.
+"""Calls under way, and closing once they have ended, wherever Ctrl-C and signals come between.
 
-It raises KeyboardInterrupt in the main thread even between the steps of a context manager that is
-written in Python. A counter that such a manager keeps stays too high then, and whoever waits for
-nought waits for ever. Python's own locks are given back by their `with` whatever comes.
+Ctrl-C raises KeyboardInterrupt between any two steps of the main thread, those of a context manager
+that is written in Python among them. A count that one keeps stays too high then, and whoever waits
+for it to come to 0 waits for ever. A call here holds a lock of Python's own instead, which its
+`with` gives back even then, and is known before it begins.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import TypeVar
 
 from gearshift.errors import ClosedError
 
-_Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
 
 
 class Calls:
-    """The calls of something that can be closed. Safe to use from several threads."""
+    """The calls of something that can be closed. Safe to use from several threads.
+
+    Attributes:
+        closing: whether `close` was called.
+    """
 
     def __init__(self) -> None:
-        # Each holds its lock while it is under way; with it, the thread that it is in.
-        self._threads: Final[dict[threading.Lock, int]] = {}
         self.closing = False
+        # By the lock that each holds while it is under way, the thread that it is in.
+        self._under_way: dict[threading.Lock, int] = {}
+        self._closers: set[int] = set()
+        self._workers: set[int] = set()
 
-    def run(
-        self, work: Callable[_Given, _Made], *given: _Given.args, **named: _Given.kwargs
-    ) -> _Made:
-        """Does it as one call. Raises ClosedError once `close` was called."""
+    def run(self, work: Callable[[], _Made], *, was_made_before: bool = False) -> _Made:
+        """Does it as one call.
+
+        Args:
+            work: what to do.
+            was_made_before: it is one that waited for its turn, and runs even if `close` was called
+                meanwhile.
+
+        Raises:
+            ClosedError: `close` was called.
+        """
         call = threading.Lock()
         try:
             with call:
-                self._threads[call] = threading.get_ident()
+                self._under_way[call] = threading.get_ident()
                 # In this order: `close` refuses first and looks then, so that one sees the other.
-                if self.closing:
+                if self.closing and not was_made_before:
                     raise ClosedError("the session is closed; load the model again to run it.")
-                return work(*given, **named)
+                return work()
         finally:
-            self._threads.pop(call, None)
+            self._under_way.pop(call, None)
 
-    def close(self) -> None:
-        """Refuses later ones."""
+    def add_worker(self) -> None:
+        """Told by a thread that runs calls and, after each of them, callbacks."""
+        self._workers.add(threading.get_ident())
+
+    def close(self, release: Callable[[], None]) -> None:
+        """Refuses later calls, waits for those under way, and releases what they use.
+
+        Where this thread is in one of them, or in here already, waiting would never end: another
+        thread does it then. That is so in a worker's callback, and in the handler of a signal that
+        interrupted one of them.
+
+        Args:
+            release: may be called several times, also at once.
+        """
         self.closing = True
+        if self._has_this_thread():
+            closing = threading.Thread(target=self._close, args=[release], name="gearshift-closing")
+            closing.start()
+        else:
+            self._close(release)
 
-    def wait(self) -> None:
-        """Waits for those under way; this thread must not be in one."""
-        for call in list(self._threads):
-            with call:
-                pass
+    def _has_this_thread(self) -> bool:
+        inside = {*self._under_way.copy().values(), *self._closers.copy(), *self._workers.copy()}
+        return threading.get_ident() in inside
 
-    def has_this_thread(self) -> bool:
-        """Whether one of them is under way in this thread, for example in a signal's handler."""
-        return threading.get_ident() in list(self._threads.values())
+    def _close(self, release: Callable[[], None]) -> None:
+        thread = threading.get_ident()
+        try:
+            self._closers.add(thread)
+            for call in list(self._under_way):
+                with call:
+                    pass
+            release()
+        finally:
+            self._closers.discard(thread)

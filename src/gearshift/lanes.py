@@ -6,6 +6,7 @@ A thread pool would do; its futures take as long as a small network's whole run.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import weakref
@@ -31,12 +32,7 @@ class _Outcome(NamedTuple):
     seconds: float
 
 
-class _Job(NamedTuple):
-    """A task, where its outcome goes, and the CPU to keep off, if there is one."""
-
-    task: Task
-    outcomes: SimpleQueue[_Outcome]
-    taken: int | None
+_Job = tuple[Task, "SimpleQueue[_Outcome]"]
 
 
 class Lanes:
@@ -60,27 +56,27 @@ class Lanes:
         self._start()
 
     def close(self) -> None:
-        """Ends the threads, and waits until what they run has ended.
-
-        That may be a call's that Ctrl-C broke off before all lanes had come to their end.
-        """
-        self._end()
-        for worker in self._workers:
-            worker.join()
+        """Ends the threads, and waits for what they still run of a call that Ctrl-C broke off."""
+        _end(self._jobs, self.count - 1)
+        if not sys.is_finalizing():  # then threads stand still, wherever they are
+            for worker in self._workers:
+                worker.join()
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Returns once every task has come to its end; raises what one of them raised."""
+        """Returns once every task has come to its end; raises what one of them raised.
+
+        Ctrl-C may come while it waits for the others, which then go on for a moment.
+        """
         if self.count == 1 or len(tasks) == 1:
             for task in tasks:
                 task()
             return
         if self._process != os.getpid():
             self._start_in_fork()
-        is_one_each = self._threads < 2 * len(tasks)
-        taken = this_cpu() if self._is_long and is_one_each else None
+        self._place_others(len(tasks))
         outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         for task in tasks[1:]:
-            self._jobs.put(_Job(task, outcomes, taken))
+            self._jobs.put((task, outcomes))
         try:
             tasks[0]()
             _wait_awake(outcomes, len(tasks) - 1)
@@ -92,6 +88,13 @@ class Lanes:
             if outcome.error is not None:
                 raise outcome.error
 
+    def _place_others(self, tasks: int) -> None:
+        """Keeps them off this thread's CPU, if tasks are long and have one thread each."""
+        is_worth_it = self._is_long and self._threads < 2 * tasks
+        cpu = this_cpu() if is_worth_it else None
+        for place in self._places:
+            place.keep_off(cpu)
+
     def _start(self) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._workers = [
@@ -102,6 +105,7 @@ class Lanes:
         ]
         for worker in self._workers:
             worker.start()
+        self._places = [Place(worker.native_id) for worker in self._workers]
         # Also if nobody closes it: the threads know the queue, and not this object.
         self._end = weakref.finalize(self, _end, self._jobs, self.count - 1)
         self._process = os.getpid()
@@ -115,12 +119,10 @@ class Lanes:
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:
-    place = Place()
     while (job := jobs.get()) is not None:
-        if job.taken is not None:
-            place.keep_off(job.taken)
-        job.outcomes.put(_outcome(job.task))
-        del job  # arrays of the last call must not wait here for the next one
+        task, outcomes = job
+        outcomes.put(_outcome(task))
+        del job, task  # arrays of the last call must not wait here for the next one
 
 
 def _outcome(task: Task) -> _Outcome:

@@ -71,8 +71,8 @@ class Runs:
     """A context manager round every run, so that pauses between them can be told."""
 
     def __init__(self) -> None:
-        self._counting = threading.Lock()
-        self._under_way = 0
+        # By thread, since Ctrl-C may keep one from being taken out: its next run does so then.
+        self._under_way: set[int] = set()
         self._ended = -math.inf
 
     @property
@@ -82,17 +82,14 @@ class Runs:
         That none began for a while would not do: who looks may get the cores just when a long one
         has ended, and the next follows at once.
         """
-        with self._counting:
-            return 0.0 if self._under_way else time.monotonic() - self._ended
+        return 0.0 if self._under_way else time.monotonic() - self._ended
 
     def __enter__(self) -> None:
-        with self._counting:
-            self._under_way += 1
+        self._under_way.add(threading.get_ident())
 
     def __exit__(self, *_: object) -> None:
-        with self._counting:
-            self._under_way -= 1
-            self._ended = time.monotonic()
+        self._ended = time.monotonic()
+        self._under_way.discard(threading.get_ident())
 
 
 class Networks:
@@ -178,6 +175,6 @@ class Networks:
             self._loaded.clear()
 
 
-_settling: Final = threading.Lock()
+_settling: Final = threading.RLock()  # a signal's handler may close a session in the middle of it
 _settled: Final[WeakSet[Networks]] = WeakSet()
 """Those of this process that something is going to run on."""

@@ -13,40 +13,58 @@ import sys
 from collections.abc import Callable
 
 
-def _finder() -> Callable[[], int] | None:
-    if sys.platform != "linux":
-        return None
-    try:
-        find: Callable[[], int] = ctypes.CDLL(None).sched_getcpu
-    except (OSError, AttributeError):  # a C library that has none
-        return None
+def _cpu_finder() -> Callable[[], int]:
+    try:  # without giving the interpreter away, which may take long to get back
+        find: Callable[[], int] = ctypes.PyDLL(None).sched_getcpu
+    except (OSError, TypeError, AttributeError):  # another system, or a C library that has none
+        return lambda: -1
     return find
 
 
-_find_cpu = _finder()
+_find_cpu = _cpu_finder()
 
 
 def this_cpu() -> int | None:
     """The CPU that this thread runs on just now; None where nobody can tell."""
-    cpu = -1 if _find_cpu is None else _find_cpu()
+    cpu = _find_cpu()
     return cpu if cpu >= 0 else None
 
 
 class Place:
-    """Where the thread that makes it may run."""
+    """Where a thread may run."""
 
-    def __init__(self) -> None:
-        can_choose = sys.platform == "linux"
-        self._allowed = os.sched_getaffinity(0) if can_choose else set[int]()
+    def __init__(self, thread: int | None) -> None:
+        """Leaves it as it is.
+
+        Args:
+            thread: the system's number of it.
+        """
+        self._thread = thread or 0
+        self._allowed: set[int] = set()
+        self._left: set[int] = set()  # what `keep_off` left it
         self._off: int | None = None
 
-    def keep_off(self, cpu: int) -> None:
-        """From now on it runs on any other, if it may; at once, if it is there now."""
-        others = self._allowed - {cpu}
-        if cpu == self._off or not others:
+    def keep_off(self, cpu: int | None) -> None:
+        """From now on it runs on any other, if it may; at once, if it is there now.
+
+        Args:
+            cpu: which; None gives back what was taken before.
+        """
+        if cpu == self._off or not self._thread:
             return
-        try:
-            os.sched_setaffinity(0, others)
-        except OSError:  # it may not run on any of these any more: leave it to the system
-            self._allowed.clear()
         self._off = cpu
+        if sys.platform == "linux":
+            try:
+                self._choose(cpu)
+            except OSError:  # not allowed here, or it has ended: leave it to the system
+                self._thread = 0
+
+    if sys.platform == "linux":
+
+        def _choose(self, cpu: int | None) -> None:
+            now = os.sched_getaffinity(self._thread)
+            if now != self._left:  # the first time, or somebody else has chosen since
+                self._allowed = now
+            self._left = (self._allowed - {cpu}) or self._allowed
+            if self._left != now:
+                os.sched_setaffinity(self._thread, self._left)

@@ -7,10 +7,10 @@ with gearshift.load("rec.om") as model:
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, cast
 
@@ -118,9 +118,9 @@ class Session:
             artifact, self._options.threads, huge_pages=options.memory_budget != "memory"
         )
         self._calls = Calls()
-        self._starting = threading.Lock()
-        self._worker: ThreadPoolExecutor | None = None
-        self._worker_thread = 0
+        # One worker: a run already takes all of the session's threads. It knows of the calls alone,
+        # or a session that nobody closed would never go.
+        self._worker = ThreadPoolExecutor(1, _WORKER, initializer=self._calls.add_worker)
         spares = options.memory_budget in ("balanced", "speed")  # else there is a limit
         self._recycler = Recycler(len(self._outputs) if spares else 0)
         self._tracks = [
@@ -215,7 +215,7 @@ class Session:
             EngineError: the engine failed.
             ClosedError: the session is closed.
         """
-        return self._calls.run(self._run, inputs, gear, out)
+        return self._calls.run(partial(self._run, inputs, gear, out))
 
     def run_checked(
         self, gear: Gear | None, feeds: list[Array], into: Sequence[Array | None]
@@ -236,7 +236,8 @@ class Session:
             ClosedError: the session is closed.
         """
         number, there = self._gears.frame_of(gear or self._gears.gears[0])
-        return self._calls.run(self._tracks[number].run, feeds, there.rows, there.rows, into)
+        run = self._tracks[number].run
+        return self._calls.run(partial(run, feeds, there.rows, there.rows, into))
 
     def prepare(self, gear: int | Sequence[int]) -> None:
         """Builds what a gear runs on now, unless it is there, so that its first run is not slow.
@@ -249,7 +250,7 @@ class Session:
             EngineError: the engine failed.
         """
         number, there = self._gears.frame_of(self._asking.gear(gear))
-        self._calls.run(self._tracks[number].preload, [there.rows])
+        self._calls.run(partial(self._tracks[number].preload, [there.rows]))
 
     def run_async(
         self,
@@ -262,17 +263,11 @@ class Session:
 
         The arrays are not copied: leave them as they are until the future is done.
         """
-        return self._calls.run(self._submit, inputs, gear, out)
-
-    def _submit(self, *given: Any) -> Future[dict[str, Array]]:
-        with self._starting:
-            if self._worker is None:
-                # One worker: a run already takes all of the session's threads.
-                self._worker = ThreadPoolExecutor(1, _WORKER, self._note_worker)
-        return self._worker.submit(self._run, *given)
-
-    def _note_worker(self) -> None:
-        self._worker_thread = threading.get_ident()
+        work = partial(self._run, inputs, gear, out)
+        # Submitting is one call, so that closing looks for what was submitted when that is done.
+        return self._calls.run(
+            partial(self._worker.submit, self._calls.run, work, was_made_before=True)
+        )
 
     def _run(
         self,
@@ -318,7 +313,7 @@ class Session:
         seconds = SessionOptions(tune=seconds).tune
         if seconds is None:
             seconds = seconds_to_measure(self._options)
-        return self._calls.run(self._tune, seconds / len(self._tracks))
+        return self._calls.run(partial(self._tune, seconds / len(self._tracks)))
 
     def _tune(self, seconds_each: float) -> tuple[CostTable, ...]:
         tables = tuple(track.tune(seconds_each) for track in self._tracks)
@@ -343,14 +338,11 @@ class Session:
     def close(self) -> None:
         """Gives everything back. Calls already made come to their end first; later ones fail.
 
-        From inside one of them (a future's callback, a signal's handler) it returns at once, and a
-        thread waits for them.
+        In a callback of `run_async`, or in the handler of a signal that interrupted a call, it
+        returns at once, and a thread waits for them. After Ctrl-C, lanes of the call that it broke
+        off may still write into its `out` until this has returned.
         """
-        self._calls.close()
-        if self._calls.has_this_thread() or threading.get_ident() == self._worker_thread:
-            threading.Thread(target=self._release, name="gearshift-closing").start()
-        else:
-            self._release()
+        self._calls.close(self._release)
 
     def __enter__(self) -> Session:
         return self
@@ -368,10 +360,8 @@ class Session:
         return f"<gearshift.Session {self.manifest.source.file} gears={self.gears} {state}>"
 
     def _release(self) -> None:
-        """May come twice, and waits for calls and for what is being built."""
-        self._calls.wait()
-        if self._worker is not None:
-            self._worker.shutdown()
+        """May come several times, and waits for what was submitted and what is being built."""
+        self._worker.shutdown()
         for track in self._tracks:
             track.close()
         self._recycler.close()

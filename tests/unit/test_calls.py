@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError  # a class of its own in 3.10
 from types import FrameType
@@ -16,6 +17,10 @@ from gearshift.calls import Calls
 from gearshift.errors import ClosedError
 
 _SECONDS = 10
+
+posix_only = pytest.mark.skipif(
+    sys.platform == "win32", reason="this system has no timer that interrupts"
+)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -31,60 +36,103 @@ def _call_until_interrupted(calls: Calls, seconds: float) -> None:
         return
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="this system has no timer that interrupts")
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Has the timer, which a time limit for tests may use, raise KeyboardInterrupt meanwhile."""
+    handler = signal.signal(signal.SIGALRM, _interrupt)
+    timer = signal.setitimer(signal.ITIMER_REAL, 0)
+    yield
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
+@posix_only
+@pytest.mark.usefixtures("alarm")
 def test_nothing_is_left_of_a_call_that_ctrl_c_broke_off_wherever_it_came() -> None:
     rng = random.Random(3)
-    before = signal.signal(signal.SIGALRM, _interrupt)
-    try:
-        for _ in range(2_000):
-            calls = Calls()
-            _call_until_interrupted(calls, rng.uniform(1e-5, 3e-4))
-            other = threading.Thread(target=calls.wait, daemon=True)
-            other.start()
-            other.join(_SECONDS)
-            assert not other.is_alive()
-            assert not calls.has_this_thread()
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    for _ in range(2_000):
+        calls = Calls()
+        _call_until_interrupted(calls, rng.uniform(1e-5, 3e-4))
+        released = threading.Event()
+        other = threading.Thread(target=calls.close, args=[released.set], daemon=True)
+        other.start()
+        other.join(_SECONDS)
+        assert released.is_set()
+        assert not _is_inside(calls)
 
 
-def test_waiting_lasts_until_the_last_call_has_ended() -> None:
+def test_closing_waits_for_the_last_call_and_then_releases() -> None:
     calls = Calls()
-    inside, go = threading.Barrier(3), threading.Event()
+    inside, go, released = threading.Barrier(3), threading.Event(), threading.Event()
 
     def call() -> bool:
         inside.wait(_SECONDS)
-        return go.wait(_SECONDS) and calls.has_this_thread()
+        return go.wait(_SECONDS) and not released.is_set()
 
-    with ThreadPoolExecutor(3) as others:
+    with ThreadPoolExecutor(4) as others:
         under_way = [others.submit(calls.run, call) for _ in range(2)]
         inside.wait(_SECONDS)
-        waiting = others.submit(calls.wait)
-        assert not calls.has_this_thread()
+        closing = [others.submit(calls.close, released.set) for _ in range(2)]
         with pytest.raises(FutureTimeoutError):
-            waiting.result(0.05)
+            closing[0].result(0.05)
+        assert not released.is_set()
         go.set()
         assert all(each.result(_SECONDS) for each in under_way)
-        waiting.result(_SECONDS)
+        assert [each.result(_SECONDS) for each in closing] == [None, None]
+    assert released.is_set()
 
 
-def test_once_closed_a_call_does_not_begin_and_one_under_way_ends() -> None:
-    calls = Calls()
+def test_closing_inside_a_call_returns_and_waits_for_it_elsewhere() -> None:
+    calls, released = Calls(), threading.Event()
 
     def close_inside() -> str:
-        calls.close()
+        calls.close(released.set)
         with pytest.raises(ClosedError, match="load the model again"):
             calls.run(pytest.fail)
-        return "ended"
+        assert not released.wait(0.05)
+        return calls.run(lambda: "ended", was_made_before=True)
 
     assert calls.run(close_inside) == "ended"
-    calls.wait()
+    assert released.wait(_SECONDS)
+
+
+def test_closing_again_while_the_same_thread_closes_does_not_wait_for_itself() -> None:
+    calls, building, released = Calls(), threading.Lock(), []
+
+    def release() -> None:
+        with building:
+            if not released:
+                released.append("by the first")
+                calls.close(release)  # as a signal's handler may
+
+    calls.close(release)
+    assert released == ["by the first"]
+    with building:
+        assert not _is_inside(calls)
+
+
+def test_a_worker_closes_elsewhere_between_its_calls_too() -> None:
+    calls, released = Calls(), threading.Event()
+    with ThreadPoolExecutor(1, initializer=calls.add_worker) as worker:
+
+        def release() -> None:
+            worker.shutdown()  # which the worker itself could not wait for
+            released.set()
+
+        assert worker.submit(calls.close, release).result(_SECONDS) is None
+    assert released.wait(_SECONDS)
 
 
 def test_a_call_may_hold_calls_and_raise() -> None:
     calls = Calls()
-    assert calls.run(calls.run, max, [1, 2], key=lambda number: -number) == 1
+    assert calls.run(lambda: calls.run(lambda: 1)) == 1
     with pytest.raises(ZeroDivisionError):
         calls.run(lambda: 1 / 0)
-    calls.wait()
-    assert not calls.has_this_thread()
+    assert not _is_inside(calls)
+
+
+def _is_inside(calls: Calls) -> bool:
+    """Whether it takes this thread to be in one of them, so that closing makes another thread."""
+    threads: list[int] = []
+    calls.close(lambda: threads.append(threading.get_ident()))
+    return threads != [threading.get_ident()]

@@ -87,8 +87,8 @@ _ALLOWED = {
     "calls": {"errors"},
     "framing": {"errors", "tensors", "gears", "artifact", "opening", "rows"},
     "track": {
-        "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening", "lanes",
-        "memory", "networks", "programs", "execution", "strategy", "tuning", "recycling",
+        "errors", "tensors", "options", "gears", "engines", "artifact", "rows", "stats", "opening",
+        "lanes", "memory", "networks", "programs", "execution", "strategy", "tuning", "recycling",
         "results",
     },
     "session": {

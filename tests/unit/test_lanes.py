@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError  # a class of its own in 3.10
+from types import FrameType
 
 import pytest
 
@@ -56,6 +61,41 @@ def test_a_failure_waits_for_the_other_lanes(failing: int) -> None:
     lanes.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="this system sends no such signal")
+def test_closing_waits_for_what_a_call_left_that_ctrl_c_broke_off() -> None:
+    started, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> None:
+        started.set()
+        assert go.wait(10)
+        ended.set()
+
+    def interrupt() -> None:
+        assert started.wait(10)
+        time.sleep(0.05)  # until the caller waits for good
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    def raise_it(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    lanes = Lanes(2, 2)
+    before = signal.signal(signal.SIGUSR1, raise_it)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            pool.submit(interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                lanes.run([lambda: None, slow])
+            closing = pool.submit(lanes.close)
+            with pytest.raises(FutureTimeoutError):
+                closing.result(0.05)
+            go.set()
+            closing.result(10)
+            assert ended.is_set()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    lanes.close()  # once more does no harm
+
+
 def test_callers_share_the_lanes() -> None:
     lanes = Lanes(2, 2)
     counts = [0] * 8
@@ -71,6 +111,31 @@ def test_callers_share_the_lanes() -> None:
         list(pool.map(work, range(8)))
     assert counts == [50] * 8
     lanes.close()
+
+
+_KEPT_TO_THE_END = """
+from gearshift.lanes import Lanes
+
+class Model:
+    def __init__(self):
+        self.lanes = Lanes(3, 3)
+        self.lanes.run([int] * 3)
+        self.itself = self
+
+    def __del__(self):
+        self.lanes.close()
+        print("closed")
+
+model = Model()
+"""
+
+
+def test_closing_while_the_interpreter_ends_waits_for_nothing() -> None:
+    """From Python 3.13 on, a daemon thread that is joined then never comes to its end."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _KEPT_TO_THE_END], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "closed\n", "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no process")

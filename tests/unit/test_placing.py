@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -15,11 +16,14 @@ from gearshift import placing
 from gearshift.lanes import Lanes
 from gearshift.placing import Place, this_cpu
 
+if sys.platform != "linux":
+    pytest.skip("Linux lets threads choose a CPU", allow_module_level=True)
+
 _Made = TypeVar("_Made")
 
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux lets threads choose a CPU")
-cpus = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
-needs_two = pytest.mark.skipif(len(cpus) < 2, reason="there is one CPU, and nowhere to move to")
+CPUS = sorted(os.sched_getaffinity(0))
+ALL = set(CPUS)
+needs_two = pytest.mark.skipif(len(CPUS) < 2, reason="there is one CPU, and nowhere to move to")
 
 
 def in_a_thread(work: Callable[[], _Made]) -> _Made:
@@ -28,40 +32,83 @@ def in_a_thread(work: Callable[[], _Made]) -> _Made:
         return pool.submit(work).result(10)
 
 
-@linux_only
+def pin(cpu: int) -> None:
+    os.sched_setaffinity(0, {cpu})
+
+
+def here() -> Place:
+    return Place(threading.get_native_id())
+
+
 def test_it_knows_where_it_runs() -> None:
-    def pinned(cpu: int) -> int | None:
-        os.sched_setaffinity(0, {cpu})
+    def where(cpu: int) -> int | None:
+        pin(cpu)
         return this_cpu()
 
-    assert [in_a_thread(lambda cpu=cpu: pinned(cpu)) for cpu in cpus] == cpus  # type: ignore[misc]
+    assert [in_a_thread(lambda cpu=cpu: where(cpu)) for cpu in CPUS] == CPUS  # type: ignore[misc]
 
 
 @needs_two
-def test_it_leaves_the_cpu_that_is_taken_at_once_and_comes_back_for_another() -> None:
+def test_a_thread_leaves_what_is_taken_and_comes_back() -> None:
+    wanted = (CPUS[0], CPUS[0], CPUS[1], -1, CPUS[0], None)
+
     def move() -> list[tuple[int | None, set[int]]]:
-        place = Place()
-        seen = []
-        for taken in (cpus[0], cpus[0], cpus[1], -1):
+        place, seen = here(), []
+        for taken in wanted:
             place.keep_off(taken)
             seen.append((this_cpu(), os.sched_getaffinity(0)))
         return seen
 
     seen = in_a_thread(move)
-    allowed = [set(cpus) - {taken} for taken in (cpus[0], cpus[0], cpus[1], -1)]
-    assert [each for _, each in seen] == allowed
+    assert [each for _, each in seen] == [ALL - {taken} for taken in wanted]
     assert all(cpu in each for cpu, each in seen)
-    assert os.sched_getaffinity(0) == set(cpus)
+    assert os.sched_getaffinity(0) == ALL
 
 
-@linux_only
-def test_it_stays_where_there_is_no_other() -> None:
-    def move() -> set[int]:
-        os.sched_setaffinity(0, {cpus[0]})
-        Place().keep_off(cpus[0])
-        return os.sched_getaffinity(0)
+@needs_two
+def test_another_thread_is_moved_while_it_waits() -> None:
+    go, told, moved = threading.Event(), threading.Event(), []
 
-    assert in_a_thread(move) == {cpus[0]}
+    def wait() -> None:
+        told.set()
+        assert go.wait(10)
+        moved.append(os.sched_getaffinity(0))
+
+    other = threading.Thread(target=wait)
+    other.start()
+    assert told.wait(10)
+    place = Place(other.native_id)
+    place.keep_off(CPUS[0])
+    go.set()
+    other.join(10)
+    assert moved == [ALL - {CPUS[0]}]
+    place.keep_off(CPUS[1])  # it has ended by now
+    place.keep_off(None)
+    assert os.sched_getaffinity(0) == ALL
+
+
+@needs_two
+def test_what_somebody_else_chose_since_is_kept_to() -> None:
+    def move() -> list[set[int]]:
+        place, seen = here(), []
+        place.keep_off(CPUS[0])
+        pin(CPUS[0])  # as an administrator may
+        for taken in (CPUS[1], None):
+            place.keep_off(taken)
+            seen.append(os.sched_getaffinity(0))
+        return seen
+
+    assert in_a_thread(move) == [{CPUS[0]}, {CPUS[0]}]
+
+
+def test_it_stays_where_there_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def move() -> None:
+        pin(CPUS[0])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "sched_setaffinity", lambda *_: pytest.fail("nowhere to move to"))
+            here().keep_off(CPUS[0])
+
+    in_a_thread(move)
 
 
 @needs_two
@@ -70,35 +117,48 @@ def test_what_the_system_refuses_is_not_tried_again(monkeypatch: pytest.MonkeyPa
 
     def refuse(_: int, wanted: set[int]) -> None:
         tried.append(wanted)
-        raise OSError(22, "Invalid argument")
+        raise PermissionError(1, "Operation not permitted")
 
-    place = Place()
+    place = here()
     monkeypatch.setattr(os, "sched_setaffinity", refuse)
-    for taken in (cpus[0], cpus[1], cpus[0]):
+    for taken in (CPUS[0], CPUS[1], CPUS[0]):
         place.keep_off(taken)
-    assert tried == [set(cpus) - {cpus[0]}]
+    assert tried == [ALL - {CPUS[0]}]
+
+
+def test_a_thread_without_a_number_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: pytest.fail("0 is the caller itself"))
+    Place(None).keep_off(CPUS[0])
 
 
 def test_a_system_that_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placing, "_find_cpu", None)
-    assert this_cpu() is None
     monkeypatch.setattr(placing, "_find_cpu", lambda: -1)
     assert this_cpu() is None
 
 
 @needs_two
 @pytest.mark.parametrize(
-    ("threads", "shortest", "is_moved"), [(2, -1, True), (4, -1, False), (2, 60, False)]
+    ("threads", "shortest", "moves"), [(2, -1, True), (4, -1, False), (2, 60, False)]
 )
 def test_a_lane_keeps_off_its_callers_cpu_if_it_has_one_thread_and_long_tasks(
-    threads: int, shortest: float, is_moved: bool, monkeypatch: pytest.MonkeyPatch
+    threads: int, shortest: float, moves: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lanes_module, "_LONG", shortest)
     allowed: list[set[int]] = []
     lanes = Lanes(2, threads)
-    for _ in range(3):
+
+    def run(cpu: int) -> None:
+        pin(cpu)
         lanes.run([lambda: None, lambda: allowed.append(os.sched_getaffinity(0))])
+
+    for cpu in (CPUS[0], CPUS[0], CPUS[1]):
+        in_a_thread(lambda cpu=cpu: run(cpu))  # type: ignore[misc]
+    monkeypatch.setattr(lanes_module, "_LONG", 60)
+    for cpu in CPUS[:2]:
+        in_a_thread(lambda cpu=cpu: run(cpu))  # type: ignore[misc]
     lanes.close()
-    assert allowed[0] == set(cpus)  # how long tasks take is not known yet
-    assert [len(each) for each in allowed[1:]] == [len(cpus) - is_moved] * 2
-    assert os.sched_getaffinity(0) == set(cpus)
+    moved = [ALL - {cpu} for cpu in CPUS[:2]] if moves else [ALL, ALL]
+    # Not at the first, when it is not known how long tasks are; nor once they were short again.
+    last = moved[0] if moves else ALL
+    assert allowed == [ALL, *moved, last, ALL]
+    assert os.sched_getaffinity(0) == ALL

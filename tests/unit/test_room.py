@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,11 +61,21 @@ def test_who_leaves_is_not_asked_again() -> None:
 def test_a_pause_begins_with_the_end_of_a_run() -> None:
     runs = Runs()
     assert runs.pause == math.inf
-    with runs:
+    with ThreadPoolExecutor(1) as other:
+        other.submit(runs.__enter__).result(10)
         assert runs.pause == 0
         with runs:
             pass
         assert runs.pause == 0, "one is still under way"
+        other.submit(runs.__exit__).result(10)
     assert 0 <= runs.pause < 1
     time.sleep(0.02)
     assert runs.pause >= 0.02
+
+
+def test_a_run_whose_end_ctrl_c_left_out_is_over_with_the_next() -> None:
+    runs = Runs()
+    runs.__enter__()
+    with runs:
+        assert runs.pause == 0
+    assert 0 <= runs.pause < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,16 @@ def test_what_is_there_answers_while_better_is_being_built(engine: Watched, tmp_
         assert engine.built == [(1, 1), (8, 1)], "what no call wants is not built"
 
 
+@contextlib.contextmanager
+def a_run_under_way(model: gearshift.Session) -> Iterator[None]:
+    """In another thread, since those of one thread follow each other."""
+    runs = model._tracks[0]._programs.runs
+    with ThreadPoolExecutor(1) as other:
+        other.submit(runs.__enter__).result(10)
+        yield
+        other.submit(runs.__exit__).result(10)
+
+
 @pytest.mark.parametrize("patience", [0.1, 3600])
 def test_building_waits_for_a_pause_but_not_for_ever(
     engine: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
@@ -101,7 +113,7 @@ def test_building_waits_for_a_pause_but_not_for_ever(
     monkeypatch.setattr("gearshift.networks._LONGEST_WAIT", patience)
     engine.may_build.set()
     with gearshift.load(null_artifact(tmp_path)) as model:
-        with model._tracks[0]._programs.runs:
+        with a_run_under_way(model):
             model.run({"x": rows(8)})
             if patience == 0.1:
                 wait_for(lambda: (8, 1) in engine.built)
