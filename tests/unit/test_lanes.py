@@ -73,7 +73,8 @@ def test_closing_waits_for_what_a_call_left_that_ctrl_c_broke_off() -> None:
     def interrupt() -> None:
         assert started.wait(10)
         time.sleep(0.05)  # until the caller waits for good
-        os.kill(os.getpid(), signal.SIGUSR1)
+        # To this very thread: another one's would not wake it.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
     def raise_it(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

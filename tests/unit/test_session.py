@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 import threading
@@ -349,7 +348,8 @@ def test_closing_in_a_signals_handler_lets_the_call_end_that_it_interrupts(
 
     def send() -> None:
         assert Slow.started.wait(10)
-        os.kill(os.getpid(), signal.SIGUSR1)
+        # To this very thread: another one's would not wake it.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         while not handled:
             time.sleep(0.001)
         Slow.go.set()
