@@ -348,10 +348,9 @@ def test_closing_in_a_signals_handler_lets_the_call_end_that_it_interrupts(
 
     def send() -> None:
         assert Slow.started.wait(10)
-        # To this very thread: another one's would not wake it.
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-        while not handled:
-            time.sleep(0.001)
+        while not handled:  # what comes just before a thread falls asleep does not wake it
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            time.sleep(0.05)
         Slow.go.set()
 
     handled: list[bool] = []
