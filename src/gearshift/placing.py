@@ -1,8 +1,9 @@
 """On which CPU a thread runs, and how to keep one off another's.
 
-Linux puts a thread that is woken onto a CPU that is idle. In a virtual machine a CPU that sleeps
-does not look so, since its host has taken it away; then the thread is put where the one runs that
-woke it, and both take turns until the load is balanced, some milliseconds later.
+A thread that is woken should be put onto a CPU that is idle. In a virtual machine it was often seen
+on the one of whoever woke it, while another slept: likely because Linux takes a CPU for busy whose
+host has taken it away, as it does with one that sleeps. Both threads then take turns until the load
+is balanced, some milliseconds later.
 """
 
 from __future__ import annotations
