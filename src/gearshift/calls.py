@@ -28,8 +28,8 @@ class Calls:
         self.closing = False
         # By the lock that each holds while it is under way, the thread that it is in.
         self._under_way: dict[threading.Lock, int] = {}
-        self._closers: set[int] = set()
-        self._workers: set[int] = set()
+        # Threads that must not wait for calls: the workers, and whoever is in `close`.
+        self._not_to_wait: set[int] = set()
 
     def run(self, work: Callable[[], _Made], *, was_made_before: bool = False) -> _Made:
         """Does it as one call.
@@ -55,7 +55,7 @@ class Calls:
 
     def add_worker(self) -> None:
         """Told by a thread that runs calls and, after each of them, callbacks."""
-        self._workers.add(threading.get_ident())
+        self._not_to_wait.add(threading.get_ident())
 
     def close(self, release: Callable[[], None]) -> None:
         """Refuses later calls, waits for those under way, and releases what they use.
@@ -75,16 +75,16 @@ class Calls:
             self._close(release)
 
     def _has_this_thread(self) -> bool:
-        inside = {*self._under_way.copy().values(), *self._closers.copy(), *self._workers.copy()}
-        return threading.get_ident() in inside
+        thread = threading.get_ident()
+        return thread in self._not_to_wait or thread in self._under_way.copy().values()
 
     def _close(self, release: Callable[[], None]) -> None:
         thread = threading.get_ident()
         try:
-            self._closers.add(thread)
+            self._not_to_wait.add(thread)
             for call in list(self._under_way):
                 with call:
                     pass
             release()
         finally:
-            self._closers.discard(thread)
+            self._not_to_wait.discard(thread)
