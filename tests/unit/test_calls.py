@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError  # a class of its own in 3.10
-from types import FrameType
 
 import pytest
 
@@ -21,10 +20,6 @@ _SECONDS = 10
 posix_only = pytest.mark.skipif(
     sys.platform == "win32", reason="this system has no timer that interrupts"
 )
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _call_until_interrupted(calls: Calls, seconds: float) -> None:
@@ -39,7 +34,7 @@ def _call_until_interrupted(calls: Calls, seconds: float) -> None:
 @pytest.fixture
 def alarm() -> Iterator[None]:
     """Has the timer, which a time limit for tests may use, raise KeyboardInterrupt meanwhile."""
-    handler = signal.signal(signal.SIGALRM, _interrupt)
+    handler = signal.signal(signal.SIGALRM, signal.default_int_handler)
     timer = signal.setitimer(signal.ITIMER_REAL, 0)
     yield
     signal.signal(signal.SIGALRM, handler)

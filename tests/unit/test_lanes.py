@@ -11,7 +11,6 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError  # a class of its own in 3.10
-from types import FrameType
 
 import pytest
 
@@ -76,11 +75,8 @@ def test_closing_waits_for_what_a_call_left_that_ctrl_c_broke_off() -> None:
         # To this very thread: another one's would not wake it.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
-    def raise_it(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
     lanes = Lanes(2, 2)
-    before = signal.signal(signal.SIGUSR1, raise_it)
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
     try:
         with ThreadPoolExecutor(2) as pool:
             pool.submit(interrupt)
