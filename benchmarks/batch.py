@@ -30,7 +30,7 @@ class Protocol:
     Attributes:
         name: short, for tables.
         blocks: the blocks of a round.
-        least_rounds: played however long they take; what a round gives is enough for a median.
+        least_rounds: played however long they take: less than that, and cells are chance.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Protocol:
 
 
 PROTOCOLS: Final = (
-    Protocol("changing", changing_count(COUNTS), least_rounds=3),
-    Protocol("same", same_count(COUNTS), least_rounds=1),
+    Protocol("changing", changing_count(COUNTS), least_rounds=8),
+    Protocol("same", same_count(COUNTS), least_rounds=5),
 )
 
 

@@ -12,26 +12,16 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Final, NamedTuple
+from typing import Final
 
 from gearshift.placing import Place, this_cpu
 
 _AWAKE: Final = 0.0003
 """Seconds to wait for the other lanes without falling asleep. They have as much to do and end at
 about the same time, and a core that sleeps takes long to wake, most of all in a virtual machine."""
-_LONG: Final = 0.004
-"""Seconds that a task takes for which its thread is worth moving to a CPU of its own."""
 
 Task = Callable[[], None]
-
-
-class _Outcome(NamedTuple):
-    """How a task ended, and in how many seconds."""
-
-    error: BaseException | None
-    seconds: float
-
-
+_Outcome = BaseException | None
 _Job = tuple[Task, "SimpleQueue[_Outcome]"]
 
 
@@ -51,7 +41,6 @@ class Lanes:
         """
         self.count = count
         self._threads = threads
-        self._is_long = False  # whether tasks were of late
         self._lock = threading.Lock()
         self._start()
 
@@ -83,15 +72,13 @@ class Lanes:
         finally:
             # Even if this lane failed: the others still write into the caller's arrays.
             ended = [outcomes.get() for _ in tasks[1:]]
-        self._is_long = max(outcome.seconds for outcome in ended) > _LONG
-        for outcome in ended:
-            if outcome.error is not None:
-                raise outcome.error
+        for error in ended:
+            if error is not None:
+                raise error
 
     def _place_others(self, tasks: int) -> None:
-        """Keeps them off this thread's CPU, if tasks are long and have one thread each."""
-        is_worth_it = self._is_long and self._threads < 2 * tasks
-        cpu = this_cpu() if is_worth_it else None
+        """Keeps them off this thread's CPU, if tasks have one thread each."""
+        cpu = this_cpu() if self._threads < 2 * tasks else None
         for place in self._places:
             place.keep_off(cpu)
 
@@ -126,12 +113,11 @@ def _work(jobs: SimpleQueue[_Job | None]) -> None:
 
 
 def _outcome(task: Task) -> _Outcome:
-    began = time.perf_counter()
     try:
         task()
     except BaseException as error:  # noqa: BLE001 - it is the caller's, who raises it again
-        return _Outcome(error, 0.0)
-    return _Outcome(None, time.perf_counter() - began)
+        return error
+    return None
 
 
 def _wait_awake(outcomes: SimpleQueue[_Outcome], count: int) -> None:

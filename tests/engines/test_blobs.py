@@ -123,12 +123,16 @@ def test_settings_reach_what_is_made_of_a_blob(tmp_path: Path) -> None:
         options = EngineOptions(threads=threads)
         compiled = opened(network, options).executable({"x": (1, 96)}, lanes)
         imported = opened(network, options).executable({"x": (1, 96)}, lanes, made_blob(compiled))
-        for executable in (compiled, imported):
-            told = executable._compiled.get_property  # type: ignore[attr-defined]
+        each = threads // lanes
+        copies = 1 if each > 1 else lanes
+        programs = [*compiled._compiled, *imported._compiled]  # type: ignore[attr-defined]
+        assert len(programs) == 2 * copies
+        for program in programs:
+            told = program.get_property
             assert told("INFERENCE_PRECISION_HINT").to_string() == "f32"
             assert told("DYNAMIC_QUANTIZATION_GROUP_SIZE") == 0
-            assert told("NUM_STREAMS") == min(lanes, cores)
-            assert told("INFERENCE_NUM_THREADS") == min(threads // lanes * lanes, cores)
+            assert told("NUM_STREAMS") == min(lanes // copies, cores)
+            assert told("INFERENCE_NUM_THREADS") == min(lanes // copies * each, cores)
 
 
 @has_blobs

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pytest
 from networks import EXACT, MIXED, ROW_SUMS, TWINS, load, weighty, whole
 
+from gearshift.engines import openvino
 from gearshift.engines.base import EngineOptions, Executable
 from gearshift.engines.registry import ENGINE_NAMES, get_engine
 from gearshift.tensors import Array
@@ -157,7 +160,59 @@ def test_onnxruntime_takes_as_many_threads_as_are_said(tmp_path: Path) -> None:
 
 
 def test_openvino_takes_as_many_threads_as_are_said(tmp_path: Path) -> None:
-    loaded = load("openvino", ROW_SUMS, tmp_path)
-    one = loaded.executable({"x": (4, 3)}, threads=1)._compiled  # type: ignore[attr-defined]
+    (one,) = compiled_of(load("openvino", ROW_SUMS, tmp_path).executable({"x": (4, 3)}, threads=1))
     assert one.get_property("INFERENCE_NUM_THREADS") == 1
-    assert not one.get_property("ENABLE_CPU_PINNING"), "they would all be pinned to one core"
+    assert not one.get_property("ENABLE_CPU_PINNING"), "it is the caller's own thread"
+
+
+def compiled_of(executable: Executable) -> list[Any]:
+    return list(executable._compiled)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("most", "lanes", "copies"), [(1 << 20, 2, 2), (1 << 20, 3, 3), (0, 2, 1)])
+def test_small_networks_of_openvino_run_in_the_threads_of_their_lanes(
+    most: int, lanes: int, copies: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large ones share their weights, and OpenVINO's threads compute."""
+    monkeypatch.setattr(openvino, "_MOST_FOR_COPIES", most)
+    executable = load("openvino", weighty(), tmp_path, threads=lanes).executable(
+        {"x": (400, 96)}, lanes
+    )
+    compiled = compiled_of(executable)
+    assert len(compiled) == copies
+    assert all(one.get_property("NUM_STREAMS") == lanes // copies for one in compiled)
+    x = normal(400, 0)
+    executable.run([x])
+    mine, everybodys = time.thread_time(), time.process_time()
+    for _ in range(30):
+        executable.run([x])
+    mine, everybodys = time.thread_time() - mine, time.process_time() - everybodys
+    assert (mine > everybodys / 2) == (copies > 1)
+
+
+@pytest.mark.parametrize("over", [0, -1])
+def test_weights_of_all_lanes_but_one_decide_whether_there_are_copies(
+    over: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load("openvino", weighty(), tmp_path, threads=3)
+    weights = loaded._network.pool.nbytes  # type: ignore[attr-defined]
+    monkeypatch.setattr(openvino, "_MOST_FOR_COPIES", 2 * weights + over)
+    assert len(compiled_of(loaded.executable({"x": (1, 96)}, 3))) == (1 if over else 3)
+
+
+def test_a_thread_gets_the_request_it_had_last(tmp_path: Path) -> None:
+    """Or the other lane's weights would go through its core's cache."""
+    executable = load("openvino", weighty(), tmp_path, threads=2).executable({"x": (1, 96)}, 2)
+    borrow, idle = executable._borrow, executable._idle  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1) as new:
+        mine, others = one.submit(borrow).result(), other.submit(borrow).result()
+        assert mine is not others
+        for back in ([mine, others], [others, mine]):
+            idle += back
+            assert one.submit(borrow).result() is mine
+            assert other.submit(borrow).result() is others
+        idle += [mine, others]
+        assert new.submit(borrow).result() is others, "any will do for who had none"
+        assert other.submit(borrow).result() is mine, "its own is taken"
+        third = one.submit(borrow).result()
+        assert third not in (mine, others)

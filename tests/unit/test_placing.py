@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import pytest
 
-from gearshift import lanes as lanes_module
 from gearshift import placing
 from gearshift.lanes import Lanes
 from gearshift.placing import Place, this_cpu
@@ -137,13 +136,8 @@ def test_a_system_that_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_two
-@pytest.mark.parametrize(
-    ("threads", "shortest", "moves"), [(2, -1, True), (4, -1, False), (2, 60, False)]
-)
-def test_a_lane_keeps_off_its_callers_cpu_if_it_has_one_thread_and_long_tasks(
-    threads: int, shortest: float, moves: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lanes_module, "_LONG", shortest)
+@pytest.mark.parametrize(("threads", "moves"), [(2, True), (4, False)])
+def test_a_lane_of_one_thread_keeps_off_its_callers_cpu(threads: int, moves: bool) -> None:
     allowed: list[set[int]] = []
     lanes = Lanes(2, threads)
 
@@ -151,14 +145,8 @@ def test_a_lane_keeps_off_its_callers_cpu_if_it_has_one_thread_and_long_tasks(
         pin(cpu)
         lanes.run([lambda: None, lambda: allowed.append(os.sched_getaffinity(0))])
 
-    for cpu in (CPUS[0], CPUS[0], CPUS[1]):
-        in_a_thread(lambda cpu=cpu: run(cpu))  # type: ignore[misc]
-    monkeypatch.setattr(lanes_module, "_LONG", 60)
-    for cpu in CPUS[:2]:
+    for cpu in (CPUS[0], CPUS[1], CPUS[1]):
         in_a_thread(lambda cpu=cpu: run(cpu))  # type: ignore[misc]
     lanes.close()
-    moved = [ALL - {cpu} for cpu in CPUS[:2]] if moves else [ALL, ALL]
-    # Not at the first, when it is not known how long tasks are; nor once they were short again.
-    last = moved[0] if moves else ALL
-    assert allowed == [ALL, *moved, last, ALL]
+    assert allowed == [ALL - {cpu} if moves else ALL for cpu in (CPUS[0], CPUS[1], CPUS[1])]
     assert os.sched_getaffinity(0) == ALL

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import io
+import itertools
 import os
 import tempfile
 import threading
@@ -41,6 +42,8 @@ _WIDE_INTEGERS = (np.dtype(np.int64), np.dtype(np.uint64), np.dtype(np.uint32))
 _INT32 = np.iinfo(np.int32)
 _FOREIGN: Final = (RuntimeError, ValueError)
 _DESCRIPTORS: Final = "/dev/fd"  # where open files have names of their own
+_MOST_FOR_COPIES: Final = 10 << 20
+"""Bytes of weights held more than once, so that each lane runs in its own thread."""
 _importing = threading.Lock()
 
 
@@ -87,33 +90,44 @@ class _LoadedIR(LoadedNetwork):
         blob: bytes | None = None,
         threads: int = 0,
     ) -> Executable:
-        config = self._config(lanes, threads)
+        each = threads or self._options.share(lanes)
+        copies = self._copies(lanes, each)
+        config = self._config(lanes // copies, each)
         stamp = self._stamp(shapes, config)
         if blob is not None:
-            return self._import(blob, stamp, config)
+            return self._import(blob, stamp, config, copies)
         can_blob = self._network.file is not None and Path(_DESCRIPTORS).is_dir()
-        compiled = self._compile(shapes, config)
+        compiled = [self._compile(shapes, config) for _ in range(copies)]
         return _CompiledIR(compiled, self._network, stamp if can_blob else None)
+
+    def _copies(self, lanes: int, each: int) -> int:
+        """How many times the network is compiled: for each lane, if that is worth its memory.
+
+        OpenVINO runs a program of one stream in the thread that calls it, and one of several in
+        threads of its own, where each run waits for two threads to wake. But streams share the
+        weights, and cores other than a lane's own are theirs to choose.
+        """
+        more = (lanes - 1) * self._network.pool.nbytes
+        return lanes if each == 1 and more <= _MOST_FOR_COPIES else 1
 
     @cached_property
     def _safely(self) -> dict[str, object]:
         """Fusing of loops is left out where it would end the process."""
         return {"SNIPPETS_MODE": "DISABLE"} if adds_attention(self._network.topology) else {}
 
-    def _config(self, lanes: int, threads: int) -> dict[str, object]:
-        each = threads or self._options.share(lanes)
+    def _config(self, streams: int, each: int) -> dict[str, object]:
         return {
             **self._safely,
             # A single thread is the caller's: it would be moved to its program's core at each run,
             # which is the same one for several programs.
-            **({} if each > 1 else {"ENABLE_CPU_PINNING": False}),
+            **({} if streams * each > 1 else {"ENABLE_CPU_PINNING": False}),
             # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
             # activations that meet int8 weights.
             "INFERENCE_PRECISION_HINT": self._options.precision,
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
             "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": lanes,
-            "INFERENCE_NUM_THREADS": lanes * each,
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": streams * each,
             "CACHE_MODE": "OPTIMIZE_SIZE",  # blobs without weights
         }
 
@@ -131,7 +145,9 @@ class _LoadedIR(LoadedNetwork):
             )
             return _core().compile_model(model, "CPU", config)
 
-    def _import(self, blob: bytes, stamp: bytes, config: Mapping[str, object]) -> Executable:
+    def _import(
+        self, blob: bytes, stamp: bytes, config: Mapping[str, object], copies: int
+    ) -> Executable:
         file = self._network.file
         if file is None or blob[: len(stamp)] != stamp:
             raise EngineError(
@@ -143,7 +159,10 @@ class _LoadedIR(LoadedNetwork):
             before = mappings_like(file.content)
             where = {"WEIGHTS_PATH": f"{_DESCRIPTORS}/{held.fileno()}"}
             with engine_errors("openvino", "reading a blob", *_FOREIGN):
-                compiled = _core().import_model(blob[len(stamp) :], "CPU", {**config, **where})
+                compiled = [
+                    _core().import_model(blob[len(stamp) :], "CPU", {**config, **where})
+                    for _ in range(copies)
+                ]
             executable = _CompiledIR(compiled, self._network, None)
             keep_mappings(executable, mappings_like(file.content) - before)
         return executable
@@ -158,9 +177,12 @@ class _LoadedIR(LoadedNetwork):
 
 
 class _CompiledIR(Executable):
-    """One compiled network; a caller borrows one of its infer requests, so threads never share."""
+    """One network, compiled once or once per lane.
 
-    def __init__(self, compiled: Any, network: Network, stamp: bytes | None) -> None:
+    A caller borrows one of its infer requests, so threads never share.
+    """
+
+    def __init__(self, compiled: Sequence[Any], network: Network, stamp: bytes | None) -> None:
         self._compiled = compiled
         self._network = network
         self._stamp = stamp
@@ -172,9 +194,11 @@ class _CompiledIR(Executable):
         ]
         self._results = [
             _Result(spec, output)
-            for spec, output in zip(network.outputs, compiled.outputs, strict=True)
+            for spec, output in zip(network.outputs, compiled[0].outputs, strict=True)
         ]
         self._idle: list[Any] = []
+        self._next = itertools.cycle(compiled)
+        self._last = _Last()
 
     def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         # Kept until the run is over: a request points into an array and does not keep it alive.
@@ -207,14 +231,25 @@ class _CompiledIR(Executable):
             return None
         data = io.BytesIO()
         with engine_errors("openvino", "making a blob", *_FOREIGN):
-            self._compiled.export_model(data)
+            self._compiled[0].export_model(data)
         return self._stamp + data.getvalue()
 
     def _borrow(self) -> Any:
+        """The one that this thread had last, if it can: its weights are in this core's cache."""
         try:
-            return self._idle.pop()  # no other thread gets the same one
-        except IndexError:
-            return self._compiled.create_infer_request()
+            self._idle.remove(self._last.request)  # no other thread gets the same one
+        except ValueError:
+            try:
+                self._last.request = self._idle.pop()
+            except IndexError:
+                self._last.request = next(self._next).create_infer_request()
+        return self._last.request
+
+
+class _Last(threading.local):
+    """The request that each thread had last."""
+
+    request: Any = None
 
 
 class _Feed:

@@ -20,7 +20,7 @@ from gearshift.gears.build import OPEN, Build, Measured
 from gearshift.options import MAX_THREADS, PRECISIONS
 from gearshift.tuning.cpu import cpu_signature
 
-TABLE_VERSION: Final = 5
+TABLE_VERSION: Final = 6
 """Version of what a table's fields mean; a table of another version is no table."""
 
 _MAX_ROWS: Final = 2**31 - 1
