@@ -9,6 +9,7 @@ pages.
 from __future__ import annotations
 
 import math
+import mmap
 import weakref
 from collections import deque
 from typing import Any, Final
@@ -71,7 +72,15 @@ class Recycler:
             if nbytes <= block.nbytes <= nbytes * _MOST_SPARE:
                 return block
             free.append(block)  # it may be another result's
-        return np.empty(nbytes, np.uint8)
+        return _fresh(nbytes)
+
+
+def _fresh(nbytes: int) -> Array:
+    """Memory from the system, private to the process.
+
+    numpy would ask for huge pages, which a virtual machine may first have to get from its host.
+    """
+    return np.frombuffer(mmap.mmap(-1, nbytes, access=mmap.ACCESS_COPY), np.uint8)
 
 
 class _Lease:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -38,6 +40,41 @@ def test_an_array_is_like_numpys() -> None:
 
 def test_a_small_one_has_its_own_memory() -> None:
     assert Recycler().empty((_LARGE - 1,), np.uint8).flags.owndata
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_memory_of_its_own() -> None:
+    array = Recycler().empty((_LARGE,), np.uint8)
+    array[:] = 1
+    child = os.fork()
+    if child == 0:
+        array[:] = 2
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (array == 1).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others do not tell")
+def test_no_huge_pages_are_asked_for() -> None:
+    """The first to touch them would wait for the host of a virtual machine."""
+    array = Recycler().empty((16 << 20,), np.uint8)
+    assert b"hg" not in _flags(_address(array))
+    asking = np.empty(256 << 20, np.uint8)  # as numpy does by itself, else this tests nothing
+    if b"hg" not in _flags(_address(asking) + (128 << 20)):
+        pytest.skip("numpy asks for none here")
+
+
+def _flags(address: int) -> list[bytes]:
+    """What the system notes of the mapping there."""
+    inside = False
+    for line in Path("/proc/self/smaps").read_bytes().splitlines():
+        first, *rest = line.split()
+        if not first.endswith(b":"):
+            start, end = (int(part, 16) for part in first.split(b"-"))
+            inside = start <= address < end
+        elif inside and first == b"VmFlags:":
+            return rest
+    raise AssertionError(f"nothing is mapped at {address:#x}")
 
 
 def test_memory_that_was_let_go_of_is_used_again_for_another_shape_and_dtype() -> None:

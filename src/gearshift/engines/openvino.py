@@ -15,7 +15,8 @@ import itertools
 import os
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -35,6 +36,7 @@ from gearshift.engines.base import (
 from gearshift.engines.ir import adds_attention, move_constants, shift_constants
 from gearshift.engines.memory import keep_mappings, mappings_like
 from gearshift.errors import EngineError, InputError
+from gearshift.lanes import Lanes
 from gearshift.options import Precision
 from gearshift.tensors import Array, Shape, TensorSpec
 
@@ -97,7 +99,7 @@ class _LoadedIR(LoadedNetwork):
         if blob is not None:
             return self._import(blob, stamp, config, copies)
         can_blob = self._network.file is not None and Path(_DESCRIPTORS).is_dir()
-        compiled = [self._compile(shapes, config) for _ in range(copies)]
+        compiled = _side_by_side(copies, lambda: self._compile(shapes, config))
         return _CompiledIR(compiled, self._network, stamp if can_blob else None)
 
     def _copies(self, lanes: int, each: int) -> int:
@@ -159,10 +161,10 @@ class _LoadedIR(LoadedNetwork):
             before = mappings_like(file.content)
             where = {"WEIGHTS_PATH": f"{_DESCRIPTORS}/{held.fileno()}"}
             with engine_errors("openvino", "reading a blob", *_FOREIGN):
-                compiled = [
-                    _core().import_model(blob[len(stamp) :], "CPU", {**config, **where})
-                    for _ in range(copies)
-                ]
+                compiled = _side_by_side(
+                    copies,
+                    lambda: _core().import_model(blob[len(stamp) :], "CPU", {**config, **where}),
+                )
             executable = _CompiledIR(compiled, self._network, None)
             keep_mappings(executable, mappings_like(file.content) - before)
         return executable
@@ -312,6 +314,14 @@ def _core() -> ov.Core:
         forever = partial(ctypes.pythonapi.Py_IncRef, ctypes.py_object(core))
         os.register_at_fork(after_in_child=forever)
     return core
+
+
+def _side_by_side(copies: int, build: Callable[[], Any]) -> list[Any]:
+    """Builds the same several times at once: mostly it is work of one thread."""
+    built: list[Any] = []
+    with closing(Lanes(copies, copies)) as lanes:
+        lanes.run([lambda: built.append(build())] * copies)
+    return built
 
 
 def _read(network: Network) -> ov.Model:
