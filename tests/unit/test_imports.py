@@ -27,7 +27,7 @@ _ALLOWED = {
     "frontend": {"errors", "tensors", "options", "program", "gears"},
     "analysis": {"errors", "tensors", "options", "program", "gears"},
     "passes": {"errors", "tensors", "options", "program", "gears", "analysis"},
-    "engines": {"errors", "tensors", "options"},
+    "engines": {"errors", "tensors", "options", "lanes"},
     "artifact": {"errors", "tensors", "gears"},
     "rows": {"errors", "tensors", "gears"},
     "results": {"tensors", "gears"},
