@@ -40,7 +40,7 @@ class Lanes:
                 lane sees to it by itself where they run.
         """
         self.count = count
-        self._threads = threads
+        self._has_one_each = threads < 2 * count
         self._lock = threading.Lock()
         self._start()
 
@@ -62,7 +62,7 @@ class Lanes:
             return
         if self._process != os.getpid():
             self._start_in_fork()
-        self._place_others(len(tasks))
+        self._place_others()
         outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         for task in tasks[1:]:
             self._jobs.put((task, outcomes))
@@ -76,13 +76,19 @@ class Lanes:
             if error is not None:
                 raise error
 
-    def _place_others(self, tasks: int) -> None:
-        """Keeps them off this thread's CPU, if tasks have one thread each."""
-        cpu = this_cpu() if self._threads < 2 * tasks else None
-        for place in self._places:
-            place.keep_off(cpu)
+    def _place_others(self) -> None:
+        """Keeps them off this thread's CPU, if they have one thread each."""
+        if not self._has_one_each or not self._placing.acquire(blocking=False):
+            return  # another caller places them
+        try:
+            cpu = this_cpu()
+            for place in self._places:
+                place.keep_off(cpu)
+        finally:
+            self._placing.release()
 
     def _start(self) -> None:
+        self._placing = threading.Lock()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._workers = [
             threading.Thread(

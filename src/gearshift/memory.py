@@ -16,7 +16,7 @@ class ProgramMemory:
 
     Attributes:
         build: what it is.
-        nbytes: resident memory it adds, its own copy of the weights included.
+        nbytes: resident memory it adds, its own copies of the weights included.
         built: whether it is there now.
         frame: number of the frame it runs, where gears differ in more than their rows.
     """

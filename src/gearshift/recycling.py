@@ -80,7 +80,11 @@ def _fresh(nbytes: int) -> Array:
 
     numpy would ask for huge pages, which a virtual machine may first have to get from its host.
     """
-    return np.frombuffer(mmap.mmap(-1, nbytes, access=mmap.ACCESS_COPY), np.uint8)
+    try:
+        memory = mmap.mmap(-1, nbytes, access=mmap.ACCESS_COPY)
+    except OSError as error:
+        raise MemoryError(f"a result takes {nbytes} bytes: {error.strerror}.") from error
+    return np.frombuffer(memory, np.uint8)
 
 
 class _Lease:

@@ -87,9 +87,22 @@ def test_a_blob_gives_the_same_bits(
     monkeypatch.setattr(openvino, "_read", None)  # the network's own text is not needed
     imported = opened(network, options).executable({"x": shape}, lanes, blob)
     for rows in (3, 1, 6, 3) if shape[0] == -1 else (abs(shape[0]),) * 2:
-        wanted = compiled.run([batch(rows)])
-        for got in (imported.run([batch(rows)]), imported.run([batch(rows)])):
+        (wanted,) = compiled.run([batch(rows)])
+        for got in (*imported.run([batch(rows)]), *of_every_copy(imported, batch(rows))):
             np.testing.assert_array_equal(got, wanted)
+
+
+def of_every_copy(executable: Executable, x: Array) -> list[Array]:
+    """The output of each compiled network, all others being held by somebody else's run."""
+    copies, requests = executable._compiled, executable._requests  # type: ignore[attr-defined]
+    outputs, held = [], []
+    for _ in copies:
+        outputs += executable.run([x])
+        held.append(requests.take())
+    for each in held:
+        requests.give_back(*each)
+    assert sorted(copy for copy, _ in held) == list(range(len(copies)))
+    return outputs
 
 
 @has_blobs
@@ -205,17 +218,20 @@ def test_what_was_made_of_a_blob_needs_its_file_no_more(tmp_path: Path) -> None:
 
 @has_blobs
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is given back")
-def test_memory_of_what_was_made_of_a_blob_is_given_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_memory_of_what_was_made_of_a_blob_is_given_back(lanes: int, tmp_path: Path) -> None:
     network = in_file("openvino", weighty(), tmp_path)
-    compiled = opened(network).executable({"x": (-1, 96)})
-    imported = opened(network).executable({"x": (-1, 96)}, 1, made_blob(compiled))
-    (place,) = memory._kept[imported]
-    assert network.pool.ctypes.data not in place
-    wanted = compiled.run([batch(4)])
+    compiled = opened(network).executable({"x": (-1, 96)}, lanes)
+    imported = opened(network).executable({"x": (-1, 96)}, lanes, made_blob(compiled))
+    places = memory._kept[imported]
+    assert len(places) == lanes
+    assert not any(network.pool.ctypes.data in place for place in places)
+    (wanted,) = compiled.run([batch(4)])
     for _ in range(2):
         give_back_memory(network.pool)
-        np.testing.assert_array_equal(imported.run([batch(4)]), wanted)
-        assert memory._only_of_file(place), "OpenVINO writes nothing to it"
+        for got in of_every_copy(imported, batch(4)):
+            np.testing.assert_array_equal(got, wanted)
+        assert all(map(memory._only_of_file, places)), "OpenVINO writes nothing to them"
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)

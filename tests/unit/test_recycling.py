@@ -54,6 +54,12 @@ def test_a_forked_process_has_memory_of_its_own() -> None:
     assert (array == 1).all()
 
 
+def test_too_much_is_a_memory_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recycling, "_HUGE", 1 << 62)
+    with pytest.raises(MemoryError, match=f"a result takes {1 << 60} bytes: "):
+        Recycler().empty((1 << 60,), np.uint8)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="others do not tell")
 def test_no_huge_pages_are_asked_for() -> None:
     """The first to touch them would wait for the host of a virtual machine."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import io
-import itertools
 import os
 import tempfile
 import threading
@@ -32,6 +31,7 @@ from gearshift.engines.base import (
     LoadedNetwork,
     Network,
     engine_errors,
+    usable_cores,
 )
 from gearshift.engines.ir import adds_attention, move_constants, shift_constants
 from gearshift.engines.memory import keep_mappings, mappings_like
@@ -44,8 +44,8 @@ _WIDE_INTEGERS = (np.dtype(np.int64), np.dtype(np.uint64), np.dtype(np.uint32))
 _INT32 = np.iinfo(np.int32)
 _FOREIGN: Final = (RuntimeError, ValueError)
 _DESCRIPTORS: Final = "/dev/fd"  # where open files have names of their own
-_MOST_FOR_COPIES: Final = 10 << 20
-"""Bytes of weights held more than once, so that each lane runs in its own thread."""
+_MOST_ADDED: Final = 10 << 20
+"""Bytes of weights that a program may hold beyond the first copy of them."""
 _importing = threading.Lock()
 
 
@@ -83,7 +83,6 @@ class _LoadedIR(LoadedNetwork):
     def __init__(self, network: Network, options: EngineOptions) -> None:
         self._network = network  # its pool is what the constants point into
         self._options = options
-        self._model: ov.Model | None = None
 
     def executable(
         self,
@@ -99,18 +98,24 @@ class _LoadedIR(LoadedNetwork):
         if blob is not None:
             return self._import(blob, stamp, config, copies)
         can_blob = self._network.file is not None and Path(_DESCRIPTORS).is_dir()
+        _ = self._source  # read once, before several threads want it
         compiled = _side_by_side(copies, lambda: self._compile(shapes, config))
         return _CompiledIR(compiled, self._network, stamp if can_blob else None)
 
     def _copies(self, lanes: int, each: int) -> int:
-        """How many times the network is compiled: for each lane, if that is worth its memory.
+        """How many times the network is compiled: once per lane, if that is worth its memory.
 
-        OpenVINO runs a program of one stream in the thread that calls it, and one of several in
-        threads of its own, where each run waits for two threads to wake. But streams share the
-        weights, and cores other than a lane's own are theirs to choose.
+        OpenVINO runs a program of one stream and one thread in the thread that calls it, and one of
+        several streams in threads of its own, so that each run waits for two threads to wake. But
+        streams share one copy of the weights.
         """
-        more = (lanes - 1) * self._network.pool.nbytes
-        return lanes if each == 1 and more <= _MOST_FOR_COPIES else 1
+        added = (lanes - 1) * self._network.pool.nbytes
+        return lanes if each == 1 and added <= _MOST_ADDED else 1
+
+    @cached_property
+    def _source(self) -> ov.Model:
+        with engine_errors("openvino", "reading the network", *_FOREIGN):
+            return _read(self._network)
 
     @cached_property
     def _safely(self) -> dict[str, object]:
@@ -120,9 +125,7 @@ class _LoadedIR(LoadedNetwork):
     def _config(self, streams: int, each: int) -> dict[str, object]:
         return {
             **self._safely,
-            # A single thread is the caller's: it would be moved to its program's core at each run,
-            # which is the same one for several programs.
-            **({} if streams * each > 1 else {"ENABLE_CPU_PINNING": False}),
+            **({} if _is_pinned(streams, each) else {"ENABLE_CPU_PINNING": False}),
             # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
             # activations that meet int8 weights.
             "INFERENCE_PRECISION_HINT": self._options.precision,
@@ -134,10 +137,7 @@ class _LoadedIR(LoadedNetwork):
         }
 
     def _compile(self, shapes: Mapping[str, Shape], config: Mapping[str, object]) -> Any:
-        with engine_errors("openvino", "reading the network", *_FOREIGN):
-            if self._model is None:
-                self._model = _read(self._network)
-            model = self._model.clone()
+        model = self._source.clone()
         with engine_errors("openvino", f"compiling for {dict(shapes)}", *_FOREIGN):
             model.reshape(
                 {
@@ -161,9 +161,9 @@ class _LoadedIR(LoadedNetwork):
             before = mappings_like(file.content)
             where = {"WEIGHTS_PATH": f"{_DESCRIPTORS}/{held.fileno()}"}
             with engine_errors("openvino", "reading a blob", *_FOREIGN):
+                core, content = _core(), blob[len(stamp) :]
                 compiled = _side_by_side(
-                    copies,
-                    lambda: _core().import_model(blob[len(stamp) :], "CPU", {**config, **where}),
+                    copies, lambda: core.import_model(content, "CPU", {**config, **where})
                 )
             executable = _CompiledIR(compiled, self._network, None)
             keep_mappings(executable, mappings_like(file.content) - before)
@@ -176,6 +176,15 @@ class _LoadedIR(LoadedNetwork):
         digest = hashlib.sha256(repr(made_for).encode())
         digest.update(network.topology)
         return digest.digest()
+
+
+def _is_pinned(streams: int, each: int) -> bool:
+    """Whether threads are bound to cores of their own, as OpenVINO does unless told not to.
+
+    Not a program's single thread: it is the caller's, and would be moved at each run. Nor streams
+    of one thread that leave cores free: every process and session would bind them to the same ones.
+    """
+    return each > 1 or 1 < streams >= usable_cores()
 
 
 class _CompiledIR(Executable):
@@ -198,9 +207,7 @@ class _CompiledIR(Executable):
             _Result(spec, output)
             for spec, output in zip(network.outputs, compiled[0].outputs, strict=True)
         ]
-        self._idle: list[Any] = []
-        self._next = itertools.cycle(compiled)
-        self._last = _Last()
+        self._requests = _Requests(compiled)
 
     def run(self, feeds: Sequence[Array], into: Sequence[Array | None] = ()) -> list[Array]:
         # Kept until the run is over: a request points into an array and does not keep it alive.
@@ -210,7 +217,7 @@ class _CompiledIR(Executable):
             (_copied(feeds[source], target), None) if source is not None else result.tensor(target)
             for result, target, source in zip(self._results, given, self._passed, strict=True)
         ]
-        request = self._borrow()
+        copy, request = self._requests.take()
         try:
             with engine_errors("openvino", "running", *_FOREIGN):
                 for index, tensor in enumerate(inputs):
@@ -221,7 +228,7 @@ class _CompiledIR(Executable):
                         request.set_output_tensor(index, tensor)
                 request.infer(share_outputs=True)  # or it would copy each of them once more
         finally:
-            self._idle.append(request)
+            self._requests.give_back(copy, request)
         return [array if array is not None else tensor.data for array, tensor in outputs]
 
     def blob(self) -> bytes | None:
@@ -236,22 +243,45 @@ class _CompiledIR(Executable):
             self._compiled[0].export_model(data)
         return self._stamp + data.getvalue()
 
-    def _borrow(self) -> Any:
-        """The one that this thread had last, if it can: its weights are in this core's cache."""
-        try:
-            self._idle.remove(self._last.request)  # no other thread gets the same one
-        except ValueError:
-            try:
-                self._last.request = self._idle.pop()
-            except IndexError:
-                self._last.request = next(self._next).create_infer_request()
-        return self._last.request
+
+class _Requests:
+    """Infer requests of each copy of a network. Two of one copy run one after the other.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, copies: Sequence[Any]) -> None:
+        self._copies = copies
+        self._idle: list[list[Any]] = [[] for _ in copies]
+        self._busy = [0] * len(copies)
+        self._changing = threading.Lock()
+        self._last = _Last()
+
+    def take(self) -> tuple[int, Any]:
+        """A request that nobody else has, and the number of its copy.
+
+        Of the copy that this thread had last, if it is free: its weights are in this core's cache.
+        """
+        with self._changing:
+            copy = self._last.copy
+            if copy is None or self._busy[copy]:
+                copy = self._busy.index(min(self._busy))
+            self._busy[copy] += 1
+            request = self._idle[copy].pop() if self._idle[copy] else None
+        self._last.copy = copy
+        return copy, request or self._copies[copy].create_infer_request()
+
+    def give_back(self, copy: int, request: Any) -> None:
+        """To be called once it has run."""
+        with self._changing:
+            self._busy[copy] -= 1
+            self._idle[copy].append(request)
 
 
 class _Last(threading.local):
-    """The request that each thread had last."""
+    """The number of the copy that each thread had last."""
 
-    request: Any = None
+    copy: int | None = None
 
 
 class _Feed:
@@ -319,7 +349,9 @@ def _core() -> ov.Core:
 def _side_by_side(copies: int, build: Callable[[], Any]) -> list[Any]:
     """Builds the same several times at once: mostly it is work of one thread."""
     built: list[Any] = []
-    with closing(Lanes(copies, copies)) as lanes:
+    # Engines start threads meanwhile, which would be kept off a CPU for good as their maker is: so
+    # the lanes are said to have several threads each.
+    with closing(Lanes(copies, 2 * copies)) as lanes:
         lanes.run([lambda: built.append(build())] * copies)
     return built
 
