@@ -18,6 +18,7 @@ from networks import EXACT, MIXED, ROW_SUMS, TWINS, load, weighty, whole
 from gearshift.engines import openvino
 from gearshift.engines.base import EngineOptions, Executable, usable_cores
 from gearshift.engines.registry import ENGINE_NAMES, get_engine
+from gearshift.engines.requests import Requests
 from gearshift.tensors import Array
 
 
@@ -233,7 +234,7 @@ class _Copy:
 
 def test_a_thread_gets_the_copy_it_had_last() -> None:
     """Or the other lane's weights would go through its core's cache."""
-    requests = openvino._Requests([_Copy(), _Copy()])
+    requests = Requests([_Copy(), _Copy()])
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
         mine, others = one.submit(requests.take).result(), other.submit(requests.take).result()
         assert mine[0] != others[0]
@@ -246,7 +247,7 @@ def test_a_thread_gets_the_copy_it_had_last() -> None:
 
 def test_threads_share_out_the_copies_whatever_was_before() -> None:
     """Two requests of one copy run one after the other."""
-    requests = openvino._Requests([_Copy(), _Copy(), _Copy()])
+    requests = Requests([_Copy(), _Copy(), _Copy()])
     dice = random.Random(1)
     with ExitStack() as stack:
         threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(7)]
