@@ -30,7 +30,7 @@ class Protocol:
     Attributes:
         name: short, for tables.
         blocks: the blocks of a round.
-        least_rounds: played however long they take: less than that, and cells are chance.
+        least_rounds: played however long they take: with fewer, a cell's median is chance.
     """
 
     name: str

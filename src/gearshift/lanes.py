@@ -62,6 +62,8 @@ class Lanes:
             return
         if self._process != os.getpid():
             self._start_in_fork()
+        me = threading.get_ident()
+        self._callers.add(me)
         self._place_others()
         outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         for task in tasks[1:]:
@@ -72,23 +74,20 @@ class Lanes:
         finally:
             # Even if this lane failed: the others still write into the caller's arrays.
             ended = [outcomes.get() for _ in tasks[1:]]
+            self._callers.discard(me)
         for error in ended:
             if error is not None:
                 raise error
 
     def _place_others(self) -> None:
-        """Keeps them off this thread's CPU, if they have one thread each."""
-        if not self._has_one_each or not self._placing.acquire(blocking=False):
-            return  # another caller places them
-        try:
+        """Keeps them off this thread's CPU, if they have one thread each and no other caller."""
+        if self._has_one_each and len(self._callers) == 1:
             cpu = this_cpu()
             for place in self._places:
                 place.keep_off(cpu)
-        finally:
-            self._placing.release()
 
     def _start(self) -> None:
-        self._placing = threading.Lock()
+        self._callers: set[int] = set()  # threads whose tasks run here just now
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._workers = [
             threading.Thread(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,12 +98,14 @@ def of_every_copy(executable: Executable, x: Array) -> list[Array]:
     """The output of each compiled network, all others being held by somebody else's run."""
     copies, requests = executable._compiled, executable._requests  # type: ignore[attr-defined]
     outputs, held = [], []
-    for _ in copies:
-        outputs += executable.run([x])
-        held.append(requests.take())
-    for each in held:
-        requests.give_back(*each)
-    assert sorted(copy for copy, _ in held) == list(range(len(copies)))
+    with ExitStack() as stack:
+        for _ in copies:
+            thread = stack.enter_context(ThreadPoolExecutor(1))
+            outputs += thread.submit(executable.run, [x]).result()
+            held.append((thread, thread.submit(requests.take).result()))
+        for thread, taken in held:
+            thread.submit(requests.give_back, *taken).result()
+    assert sorted(copy for _, (copy, _) in held) == list(range(len(copies)))
     return outputs
 
 

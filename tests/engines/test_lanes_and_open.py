@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -195,6 +196,7 @@ def share_of_this_thread(executable: Executable) -> float:
     """How much of the process's time on processors is this thread's, while it runs that."""
     x = normal(400, 0)
     executable.run([x])
+    time.sleep(0.06)  # threads of ONNX Runtime that earlier tests left may spin on for 47 ms
     mine, everybodys = time.thread_time(), time.process_time()
     for _ in range(30):
         executable.run([x])
@@ -215,12 +217,13 @@ def test_streams_are_pinned_where_they_take_all_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On fewer, every session and process would bind them to the same ones."""
-    if usable_cores() < 2:
-        pytest.skip("OpenVINO makes no more streams than there are cores")
-    monkeypatch.setattr(openvino, "_MOST_ADDED", 0)
-    loaded = load("openvino", ROW_SUMS, tmp_path, threads=2)
+    if sys.platform != "linux" or usable_cores() < 2:
+        pytest.skip("OpenVINO makes no more streams than there are cores, and pins on Linux")
+    monkeypatch.setattr(openvino, "_MOST_ADDED", -1)
     for cores, pinned in ((2, True), (3, False)):
         monkeypatch.setattr(openvino, "usable_cores", lambda cores=cores: cores)
+        (tmp_path / str(cores)).mkdir()
+        loaded = load("openvino", ROW_SUMS, tmp_path / str(cores), threads=2)
         (one,) = compiled_of(loaded.executable({"x": (4, 3)}, 2))
         assert one.get_property("ENABLE_CPU_PINNING") == pinned
 
@@ -238,9 +241,9 @@ def test_a_thread_gets_the_copy_it_had_last() -> None:
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
         mine, others = one.submit(requests.take).result(), other.submit(requests.take).result()
         assert mine[0] != others[0]
-        for back in ([mine, others], [others, mine]):
-            for taken in back:
-                requests.give_back(*taken)
+        for back in ([(one, mine), (other, others)], [(other, others), (one, mine)]):
+            for thread, taken in back:
+                thread.submit(requests.give_back, *taken).result()
             assert one.submit(requests.take).result() == mine
             assert other.submit(requests.take).result() == others
 
@@ -252,12 +255,20 @@ def test_threads_share_out_the_copies_whatever_was_before() -> None:
     with ExitStack() as stack:
         threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(7)]
         for _ in range(200):
-            taken = [
-                thread.submit(requests.take).result()
-                for thread in dice.sample(threads, dice.randint(1, len(threads)))
-            ]
+            busy = dice.sample(threads, dice.randint(1, len(threads)))
+            taken = [thread.submit(requests.take).result() for thread in busy]
             assert len({id(request) for _, request in taken}) == len(taken)
             counts = [[copy for copy, _ in taken].count(copy) for copy in range(3)]
             assert max(counts) - min(counts) <= 1
-            for each in dice.sample(taken, len(taken)):
-                requests.give_back(*each)
+            for thread, each in zip(busy, taken, strict=True):
+                thread.submit(requests.give_back, *each).result()
+
+
+def test_what_a_broken_off_run_left_goes_with_the_next() -> None:
+    """Ctrl-C may come at any moment, and an engine may refuse to make a request."""
+    requests = Requests([_Copy(), _Copy()])
+    for _ in range(3):
+        copy, _ = requests.take()  # and never given back
+    requests.give_back(*requests.take())
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(requests.take).result()[0] == copy, "nobody runs there any more"

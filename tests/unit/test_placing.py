@@ -164,10 +164,32 @@ def test_lanes_of_one_thread_keep_off_whether_all_are_busy_or_not() -> None:
     pin(CPUS[0])
     try:
         for tasks in (4, 2):
-            lanes.run(
-                [lambda: None, *[lambda: allowed.append(os.sched_getaffinity(0))] * (tasks - 1)]
-            )
+            lanes.run([lambda: None, *[note] * (tasks - 1)])
     finally:
         os.sched_setaffinity(0, here_is)
         lanes.close()
     assert allowed == [ALL - {CPUS[0]}] * 4
+
+
+@needs_two
+def test_lanes_stay_where_they_are_while_another_caller_uses_them() -> None:
+    """Or it would be put onto that one's CPU, and both would take turns there."""
+    allowed: list[set[int]] = []
+    lanes = Lanes(2, 2)
+    began, go = threading.Event(), threading.Event()
+
+    def first() -> None:
+        pin(CPUS[0])
+        lanes.run([lambda: None, lambda: (began.set(), go.wait(10))])  # type: ignore[func-returns-value]
+
+    def second() -> None:
+        pin(CPUS[1])
+        lanes.run([go.set, lambda: allowed.append(os.sched_getaffinity(0))])
+
+    caller = threading.Thread(target=first)
+    caller.start()
+    assert began.wait(10)
+    in_a_thread(second)
+    caller.join(10)
+    lanes.close()
+    assert allowed == [ALL - {CPUS[0]}]

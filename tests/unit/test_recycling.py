@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +47,15 @@ def test_a_small_one_has_its_own_memory() -> None:
 def test_a_forked_process_has_memory_of_its_own() -> None:
     array = Recycler().empty((_LARGE,), np.uint8)
     array[:] = 1
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other tests may have left threads
+        child = os.fork()
     if child == 0:
-        array[:] = 2
-        os._exit(0)
-    os.waitpid(child, 0)
+        try:
+            array[:] = 2
+        finally:
+            os._exit(int(array[0] != 2))
+    assert os.waitpid(child, 0)[1] == 0
     assert (array == 1).all()
 
 

@@ -46,7 +46,7 @@ _INT32 = np.iinfo(np.int32)
 _FOREIGN: Final = (RuntimeError, ValueError)
 _DESCRIPTORS: Final = "/dev/fd"  # where open files have names of their own
 _MOST_ADDED: Final = 10 << 20
-"""Bytes of weights that a program may hold beyond the first copy of them."""
+"""Bytes of weights, as the artifact holds them, that each program may hold beyond one copy."""
 _importing = threading.Lock()
 
 
@@ -84,6 +84,7 @@ class _LoadedIR(LoadedNetwork):
     def __init__(self, network: Network, options: EngineOptions) -> None:
         self._network = network  # its pool is what the constants point into
         self._options = options
+        self._cores = usable_cores()  # whatever the threads may use that build programs later
 
     def executable(
         self,
@@ -99,8 +100,8 @@ class _LoadedIR(LoadedNetwork):
         if blob is not None:
             return self._import(blob, stamp, config, copies)
         can_blob = self._network.file is not None and Path(_DESCRIPTORS).is_dir()
-        _ = self._source  # read once, before several threads want it
-        compiled = _side_by_side(copies, lambda: self._compile(shapes, config))
+        models = [self._shaped(shapes) for _ in range(copies)]
+        compiled = _side_by_side([partial(_compile, model, config) for model in models])
         return _CompiledIR(compiled, self._network, stamp if can_blob else None)
 
     def _copies(self, lanes: int, each: int) -> int:
@@ -126,7 +127,7 @@ class _LoadedIR(LoadedNetwork):
     def _config(self, streams: int, each: int) -> dict[str, object]:
         return {
             **self._safely,
-            **({} if _is_pinned(streams, each) else {"ENABLE_CPU_PINNING": False}),
+            **({} if self._is_pinned(streams, each) else {"ENABLE_CPU_PINNING": False}),
             # Left to itself, OpenVINO computes in bf16 on CPUs that have it, and quantises the
             # activations that meet int8 weights.
             "INFERENCE_PRECISION_HINT": self._options.precision,
@@ -137,7 +138,16 @@ class _LoadedIR(LoadedNetwork):
             "CACHE_MODE": "OPTIMIZE_SIZE",  # blobs without weights
         }
 
-    def _compile(self, shapes: Mapping[str, Shape], config: Mapping[str, object]) -> Any:
+    def _is_pinned(self, streams: int, each: int) -> bool:
+        """Whether threads are bound to cores of their own, as OpenVINO does unless told not to.
+
+        Several threads of a run are left to it. Not a program's single thread: it is the caller's,
+        and would be moved at each run. Nor streams of one thread that leave cores free: every
+        process and session would bind them to the same ones.
+        """
+        return each > 1 or 1 < streams >= self._cores
+
+    def _shaped(self, shapes: Mapping[str, Shape]) -> ov.Model:
         model = self._source.clone()
         with engine_errors("openvino", f"compiling for {dict(shapes)}", *_FOREIGN):
             model.reshape(
@@ -146,7 +156,7 @@ class _LoadedIR(LoadedNetwork):
                     for index, spec in enumerate(self._network.inputs)
                 }
             )
-            return _core().compile_model(model, "CPU", config)
+        return model
 
     def _import(
         self, blob: bytes, stamp: bytes, config: Mapping[str, object], copies: int
@@ -162,10 +172,9 @@ class _LoadedIR(LoadedNetwork):
             before = mappings_like(file.content)
             where = {"WEIGHTS_PATH": f"{_DESCRIPTORS}/{held.fileno()}"}
             with engine_errors("openvino", "reading a blob", *_FOREIGN):
-                core, content = _core(), blob[len(stamp) :]
-                compiled = _side_by_side(
-                    copies, lambda: core.import_model(content, "CPU", {**config, **where})
-                )
+                settings = {**config, **where}
+                build = partial(_core().import_model, blob[len(stamp) :], "CPU", settings)
+                compiled = _side_by_side([build] * copies)
             executable = _CompiledIR(compiled, self._network, None)
             keep_mappings(executable, mappings_like(file.content) - before)
         return executable
@@ -179,13 +188,9 @@ class _LoadedIR(LoadedNetwork):
         return digest.digest()
 
 
-def _is_pinned(streams: int, each: int) -> bool:
-    """Whether threads are bound to cores of their own, as OpenVINO does unless told not to.
-
-    Not a program's single thread: it is the caller's, and would be moved at each run. Nor streams
-    of one thread that leave cores free: every process and session would bind them to the same ones.
-    """
-    return each > 1 or 1 < streams >= usable_cores()
+def _compile(model: ov.Model, config: Mapping[str, object]) -> Any:
+    with engine_errors("openvino", "compiling", *_FOREIGN):
+        return _core().compile_model(model, "CPU", config)
 
 
 class _CompiledIR(Executable):
@@ -218,7 +223,8 @@ class _CompiledIR(Executable):
             (_copied(feeds[source], target), None) if source is not None else result.tensor(target)
             for result, target, source in zip(self._results, given, self._passed, strict=True)
         ]
-        copy, request = self._requests.take()
+        with engine_errors("openvino", "making a request", *_FOREIGN):
+            copy, request = self._requests.take()
         try:
             with engine_errors("openvino", "running", *_FOREIGN):
                 for index, tensor in enumerate(inputs):
@@ -307,13 +313,17 @@ def _core() -> ov.Core:
     return core
 
 
-def _side_by_side(copies: int, build: Callable[[], Any]) -> list[Any]:
-    """Builds the same several times at once: mostly it is work of one thread."""
+def _side_by_side(builds: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Builds copies at once: mostly it is work of one thread."""
     built: list[Any] = []
+
+    def keep(build: Callable[[], Any]) -> None:
+        built.append(build())
+
     # Engines start threads meanwhile, which would be kept off a CPU for good as their maker is: so
     # the lanes are said to have several threads each.
-    with closing(Lanes(copies, 2 * copies)) as lanes:
-        lanes.run([lambda: built.append(build())] * copies)
+    with closing(Lanes(len(builds), 2 * len(builds))) as lanes:
+        lanes.run([partial(keep, build) for build in builds])
     return built
 
 

@@ -1,4 +1,4 @@
-"""Which thread runs which copy of a network that was compiled several times."""
+"""Infer requests of a network that was compiled once or several times, shared out to threads."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 
 class Requests:
-    """Infer requests of each copy of a network. Two of one copy run one after the other.
+    """Infer requests of each copy of a network; two of a copy with one stream run one by one.
 
-    Safe to use from several threads.
+    Safe to use from several threads. Without a lock, which a forked process might find taken: two
+    threads may choose the same copy at the same moment, and one then waits for the other once.
     """
 
     def __init__(self, copies: Sequence[Any]) -> None:
         self._copies = copies
         self._idle: list[list[Any]] = [[] for _ in copies]
-        self._busy = [0] * len(copies)
-        self._changing = threading.Lock()
+        # Threads and not their number: what Ctrl-C left here goes with the thread's next run.
+        self._busy: list[set[int]] = [set() for _ in copies]
         self._last = _Last()
 
     def take(self) -> tuple[int, Any]:
@@ -25,20 +26,24 @@ class Requests:
 
         Of the copy that this thread had last, if it is free: its weights are in this core's cache.
         """
-        with self._changing:
-            copy = self._last.copy
-            if copy is None or self._busy[copy]:
-                copy = self._busy.index(min(self._busy))
-            self._busy[copy] += 1
-            request = self._idle[copy].pop() if self._idle[copy] else None
+        me = threading.get_ident()
+        for busy in self._busy:
+            busy.discard(me)
+        copy = self._last.copy
+        if copy is None or self._busy[copy]:
+            counts = [len(busy) for busy in self._busy]
+            copy = counts.index(min(counts))
         self._last.copy = copy
-        return copy, request or self._copies[copy].create_infer_request()
+        self._busy[copy].add(me)
+        try:
+            return copy, self._idle[copy].pop()  # no other thread gets the same one
+        except IndexError:
+            return copy, self._copies[copy].create_infer_request()
 
     def give_back(self, copy: int, request: Any) -> None:
-        """To be called once it has run."""
-        with self._changing:
-            self._busy[copy] -= 1
-            self._idle[copy].append(request)
+        """To be called by the same thread once it has run."""
+        self._busy[copy].discard(threading.get_ident())
+        self._idle[copy].append(request)
 
 
 class _Last(threading.local):
