@@ -101,7 +101,8 @@ class _LoadedIR(LoadedNetwork):
             return self._import(blob, stamp, config, copies)
         can_blob = self._network.file is not None and Path(_DESCRIPTORS).is_dir()
         models = [self._shaped(shapes) for _ in range(copies)]
-        compiled = _side_by_side([partial(_compile, model, config) for model in models])
+        doing = f"compiling for {dict(shapes)}"
+        compiled = _side_by_side([partial(_compile, model, config, doing) for model in models])
         return _CompiledIR(compiled, self._network, stamp if can_blob else None)
 
     def _copies(self, lanes: int, each: int) -> int:
@@ -188,8 +189,8 @@ class _LoadedIR(LoadedNetwork):
         return digest.digest()
 
 
-def _compile(model: ov.Model, config: Mapping[str, object]) -> Any:
-    with engine_errors("openvino", "compiling", *_FOREIGN):
+def _compile(model: ov.Model, config: Mapping[str, object], doing: str) -> Any:
+    with engine_errors("openvino", doing, *_FOREIGN):
         return _core().compile_model(model, "CPU", config)
 
 
