@@ -182,7 +182,7 @@ def test_small_networks_of_openvino_run_in_the_threads_of_their_lanes(
         pytest.skip("OpenVINO makes no more streams than there are cores")
     monkeypatch.setattr(openvino, "_MOST_ADDED", most)
     executable = load("openvino", weighty(), tmp_path, threads=lanes).executable(
-        {"x": (400, 96)}, lanes
+        {"x": (4000, 96)}, lanes
     )
     compiled = compiled_of(executable)
     assert len(compiled) == copies
@@ -194,7 +194,7 @@ def test_small_networks_of_openvino_run_in_the_threads_of_their_lanes(
 
 def share_of_this_thread(executable: Executable) -> float:
     """How much of the process's time on processors is this thread's, while it runs that."""
-    x = normal(400, 0)
+    x = normal(4000, 0)
     executable.run([x])
     time.sleep(0.06)  # threads of ONNX Runtime that earlier tests left may spin on for 47 ms
     mine, everybodys = time.thread_time(), time.process_time()

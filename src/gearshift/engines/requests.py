@@ -27,18 +27,20 @@ class Requests:
         Of the copy that this thread had last, if it is free: its weights are in this core's cache.
         """
         me = threading.get_ident()
-        for busy in self._busy:
-            busy.discard(me)
         copy = self._last.copy
         if copy is None or self._busy[copy]:
-            counts = [len(busy) for busy in self._busy]
-            copy = counts.index(min(counts))
-        self._last.copy = copy
+            copy = self._last.copy = self._least_busy(me)
         self._busy[copy].add(me)
         try:
             return copy, self._idle[copy].pop()  # no other thread gets the same one
         except IndexError:
             return copy, self._copies[copy].create_infer_request()
+
+    def _least_busy(self, me: int) -> int:
+        for busy in self._busy:
+            busy.discard(me)
+        counts = [len(busy) for busy in self._busy]
+        return counts.index(min(counts))
 
     def give_back(self, copy: int, request: Any) -> None:
         """To be called by the same thread once it has run."""
