@@ -156,18 +156,17 @@ def test_a_lane_of_one_thread_keeps_off_its_callers_cpu(threads: int, moves: boo
 def test_lanes_of_one_thread_keep_off_whether_all_are_busy_or_not() -> None:
     allowed: list[set[int]] = []
     lanes = Lanes(4, 4)
-    here_is = os.sched_getaffinity(0)
 
     def note() -> None:
         allowed.append(os.sched_getaffinity(0))
 
-    pin(CPUS[0])
-    try:
+    def run() -> None:
+        pin(CPUS[0])
         for tasks in (4, 2):
             lanes.run([lambda: None, *[note] * (tasks - 1)])
-    finally:
-        os.sched_setaffinity(0, here_is)
-        lanes.close()
+
+    in_a_thread(run)
+    lanes.close()
     assert allowed == [ALL - {CPUS[0]}] * 4
 
 

@@ -3,7 +3,7 @@
 Reading it maps the weights (no copy); each executable is the network reshaped to fixed shapes and
 compiled for them, so that nothing is left to decide while it runs. What was compiled can be kept
 without its weights as a *blob*, which is read in half the time; the weights are then mapped from
-the artifact's file once more.
+the artifact's file once more, for each copy of the program.
 """
 
 from __future__ import annotations
@@ -224,10 +224,9 @@ class _CompiledIR(Executable):
             (_copied(feeds[source], target), None) if source is not None else result.tensor(target)
             for result, target, source in zip(self._results, given, self._passed, strict=True)
         ]
-        with engine_errors("openvino", "making a request", *_FOREIGN):
+        with engine_errors("openvino", "running", *_FOREIGN):
             copy, request = self._requests.take()
-        try:
-            with engine_errors("openvino", "running", *_FOREIGN):
+            try:
                 for index, tensor in enumerate(inputs):
                     request.set_input_tensor(index, tensor)
                 # Every time, or a request would write into an array of an earlier run.
@@ -235,8 +234,8 @@ class _CompiledIR(Executable):
                     if tensor is not None:
                         request.set_output_tensor(index, tensor)
                 request.infer(share_outputs=True)  # or it would copy each of them once more
-        finally:
-            self._requests.give_back(copy, request)
+            finally:
+                self._requests.give_back(copy, request)
         return [array if array is not None else tensor.data for array, tensor in outputs]
 
     def blob(self) -> bytes | None:
