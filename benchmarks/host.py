@@ -6,13 +6,13 @@ import importlib.metadata
 import os
 import platform
 
-from gearshift.engines import base
+from gearshift import placing
 from gearshift.tuning.cpu import cpu_name
 
 
 def usable_cores() -> int:
     """CPUs this process may run on."""
-    return base.usable_cores()
+    return placing.usable_cores()
 
 
 def versions() -> dict[str, str]:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import gearshift
-from gearshift.engines.base import usable_cores
 from gearshift.options import Budget
+from gearshift.placing import usable_cores
 from gearshift.tensors import Array, Shape
 from graphs import rapidocr_model
 from models import detector, run_onnxruntime

@@ -1,4 +1,4 @@
-"""On which CPU a thread runs, and how to keep one off another's.
+"""The CPUs there are, on which of them a thread runs, and how to keep one off another's.
 
 A thread that is woken should be put onto a CPU that is idle. In a virtual machine it was often seen
 on the one of whoever woke it, while another slept: likely because Linux takes a CPU for busy whose
@@ -29,6 +29,13 @@ def this_cpu() -> int | None:
     """The CPU that this thread runs on just now; None where nobody can tell."""
     cpu = _find_cpu()
     return cpu if cpu >= 0 else None
+
+
+def usable_cores() -> int:
+    """CPUs this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Place:

@@ -198,7 +198,7 @@ def test_inspect(name: str, lines: list[str], said: Callable[..., str]) -> None:
 
 
 def _threads() -> str:
-    from gearshift.engines.base import usable_cores
+    from gearshift.placing import usable_cores
 
     return f"{usable_cores()} thread{'s' * (usable_cores() > 1)}"
 

@@ -23,12 +23,12 @@ from gearshift.engines.base import (
     LoadedNetwork,
     MappedFile,
     Network,
-    usable_cores,
 )
 from gearshift.engines.memory import give_back_memory
 from gearshift.engines.registry import ENGINE_NAMES, get_engine
 from gearshift.errors import EngineError
 from gearshift.opening import load_network
+from gearshift.placing import usable_cores
 from gearshift.staging import stage
 from gearshift.tensors import Array, Shape
 from graphs import program_from_text

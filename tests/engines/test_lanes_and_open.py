@@ -17,9 +17,10 @@ import pytest
 from networks import EXACT, MIXED, ROW_SUMS, TWINS, load, weighty, whole
 
 from gearshift.engines import openvino
-from gearshift.engines.base import EngineOptions, Executable, usable_cores
+from gearshift.engines.base import EngineOptions, Executable
 from gearshift.engines.registry import ENGINE_NAMES, get_engine
 from gearshift.engines.requests import Requests
+from gearshift.placing import usable_cores
 from gearshift.tensors import Array
 
 

@@ -49,7 +49,7 @@ def test_the_samples_are_good() -> None:
         ({"version": 0, "min_reader": 0}, CorruptArtifactError),
         ({"version": 0}, CorruptArtifactError),
         ({"version": 1, "min_reader": 0}, CorruptArtifactError),
-        ({"version": 4, "min_reader": 4}, NewerArtifactError),
+        ({"version": 5, "min_reader": 5}, NewerArtifactError),
         ({"version": U32, "min_reader": U32}, NewerArtifactError),
     ],
 )
@@ -72,8 +72,8 @@ def test_the_directory_may_be_as_large_as_allowed() -> None:
 
 
 def test_a_newer_file_says_what_to_do() -> None:
-    data = assemble(b'{"format":"unknown"}', [], version=7, min_reader=4)
-    with pytest.raises(NewerArtifactError, match=r"version 7 .* version 4 or newer.*Upgrade"):
+    data = assemble(b'{"format":"unknown"}', [], version=7, min_reader=5)
+    with pytest.raises(NewerArtifactError, match=r"version 7 .* version 5 or newer.*Upgrade"):
         Artifact.from_bytes(data)
 
 

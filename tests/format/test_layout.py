@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from artifact_samples import (
     GOLDEN,
     MANIFEST,
@@ -24,6 +25,7 @@ from artifact_samples import (
     write_sample,
 )
 
+from gearshift.artifact.pool import WeightPool
 from gearshift.artifact.reader import Artifact
 from gearshift.artifact.writer import write_artifact
 
@@ -80,9 +82,14 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(tmp_path: P
     assert there.read_bytes() == here
 
 
-def test_a_stranger_reads_it_with_the_standard_library_and_numpy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [b"", bytes(5 << 20)], ids=["", "in pieces"])
+def test_a_stranger_reads_it_with_the_standard_library_and_numpy(
+    tmp_path: Path, more: bytes
+) -> None:
     # The program that docs/artifact-format.md prints.
-    write_sample(tmp_path / "a.om")
+    pool = WeightPool()
+    pool.add(WEIGHTS + more)
+    write_artifact(tmp_path / "a.om", MANIFEST, TOPOLOGIES, pool)
     page = Path(__file__).parents[2] / "docs" / "artifact-format.md"
     program = page.read_text("utf-8").split("```python\n")[1].split("```")[0]
     names: dict[str, object] = {"FILE": str(tmp_path / "a.om")}
@@ -90,7 +97,7 @@ def test_a_stranger_reads_it_with_the_standard_library_and_numpy(tmp_path: Path)
     parts = names["parts"]
     assert isinstance(parts, dict)
     assert parts["openvino.xml"] == XML_TOPOLOGY
-    assert np.frombuffer(parts["weights"], np.uint8).tobytes() == WEIGHTS
+    assert np.frombuffer(parts["weights"], np.uint8).tobytes() == WEIGHTS + more
 
 
 def test_the_overhead_is_padding_and_the_directory(tmp_path: Path) -> None:

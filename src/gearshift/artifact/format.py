@@ -9,10 +9,10 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from gearshift.artifact.codec import shorten
+from gearshift.artifact.codec import LEFT_OUT, shorten
 from gearshift.artifact.manifest import Manifest
 from gearshift.errors import (
     ArtifactError,
@@ -24,7 +24,7 @@ from gearshift.errors import (
 )
 
 MAGIC: Final = b"GEARSHFT"
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 """The newest version that the reader knows."""
 MIN_READER: Final = 1
 """Oldest reader version that understands what the writer writes."""
@@ -32,6 +32,8 @@ COSTS_VERSION: Final = 2
 """The first version that has a part for measured costs; files without one are of version 1."""
 SHAPES_VERSION: Final = 3
 """The first version of gears that are more than a number of rows, and of preprocessing."""
+PIECES_VERSION: Final = 4
+"""The first version whose checksums may be of pieces."""
 HEADER_BYTES: Final = 64
 ALIGNMENT: Final = 4096
 """Every part begins at a multiple of this: a page, so that it can be mapped by itself."""
@@ -42,6 +44,9 @@ WEIGHTS: Final = "weights"
 """Name of the part that holds the weight pool; always stored raw."""
 COSTS: Final = "costs"
 """Name of the part that holds measured costs, if there is one; no topology may have it."""
+
+MIN_PIECE_BYTES: Final = 1 << 20
+"""Least size of a piece that a checksum is made of: a file must not ask for millions of them."""
 
 _FIELDS: Final = struct.Struct("<8sIIQQ")
 _DIGEST_AT: Final = _FIELDS.size
@@ -59,7 +64,8 @@ class PartRecord:
         size: bytes in the file.
         encoding: "raw", or "zlib" for a zlib stream.
         raw_size: bytes once decoded; the same as `size` for "raw".
-        sha256: of the bytes in the file, in hexadecimal.
+        sha256: of the bytes in the file, in hexadecimal; or of the checksums of pieces of them.
+        piece_size: bytes of such a piece; 0 if there are none.
     """
 
     name: str
@@ -67,6 +73,7 @@ class PartRecord:
     encoding: Literal["raw", "zlib"]
     raw_size: int
     sha256: str
+    piece_size: int = field(default=0, metadata={LEFT_OUT: True})
 
 
 @dataclass(frozen=True)
@@ -236,6 +243,11 @@ def _check_part(part: PartRecord) -> None:
         raise refuse("is compressed; it has to be raw, so that it can be mapped")
     if not _SHA256.fullmatch(part.sha256):
         raise refuse(f"has the checksum {shorten(part.sha256)}, not 64 hexadecimal digits")
+    if part.piece_size and part.piece_size < MIN_PIECE_BYTES:
+        raise refuse(
+            f"has a checksum of pieces of {part.piece_size} bytes; 0 or {MIN_PIECE_BYTES} and more "
+            "are allowed"
+        )
 
 
 _COMPILE_IT: Final = "Compile it first: atc --framework=5 --model=FILE --output=NAME ..."

@@ -16,6 +16,7 @@ from types import TracebackType
 import numpy as np
 
 from gearshift.artifact.check import check_manifest
+from gearshift.artifact.checksum import checksum
 from gearshift.artifact.codec import decode, dumps, loads
 from gearshift.artifact.format import (
     ALIGNMENT,
@@ -227,7 +228,7 @@ def _check_bytes(
             )
     for part in parts:
         place = places[part.name]
-        if hashlib.sha256(content[place.start : place.stop].data).hexdigest() != part.sha256:
+        if checksum(content[place.start : place.stop], part.piece_size) != part.sha256:
             raise CorruptArtifactError(
                 f"the checksum of its part {part.name!r} is not that of its bytes. "
                 "Copy the file again, or compile the model again."

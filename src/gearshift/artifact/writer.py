@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from gearshift.artifact.check import check_manifest
+from gearshift.artifact.checksum import PIECE_BYTES, Checksum
 from gearshift.artifact.codec import canonical, dumps, encode, loads
 from gearshift.artifact.format import (
     COSTS,
     MAX_DIRECTORY_BYTES,
     MAX_INFLATED_BYTES,
     MIN_READER,
+    PIECES_VERSION,
     SHAPES_VERSION,
     WEIGHTS,
     Directory,
@@ -68,10 +70,14 @@ def write_artifact(
         ArtifactError: the file cannot be written (E19004), or its directory would be too large.
     """
     packed = {name: _pack(name, topologies[name]) for name in sorted(topologies)}
-    parts = (*(record for record, _ in packed.values()), _weights_record(pool))
+    weights = _weights_record(pool)
+    parts = (*(record for record, _ in packed.values()), weights)
     directory = dumps(Directory(parts=parts, manifest=manifest))
     _check_size(path, directory)
-    min_reader = MIN_READER if manifest.is_plain else SHAPES_VERSION
+    min_reader = max(
+        MIN_READER if manifest.is_plain else SHAPES_VERSION,
+        PIECES_VERSION if weights.piece_size else MIN_READER,
+    )
     header = make_header(directory, parts, min_reader=min_reader)
     places = _check(header, parts, manifest)
     contents = {name: stored for name, (_, stored) in packed.items()}
@@ -159,17 +165,10 @@ def _pack(name: str, data: bytes) -> tuple[PartRecord, bytes]:
 
 
 def _weights_record(pool: Weights) -> PartRecord:
-    hasher = _Hasher()
-    pool.write(hasher)
-    return PartRecord(WEIGHTS, pool.nbytes, "raw", pool.nbytes, hasher.sha256.hexdigest())
-
-
-class _Hasher:
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-
-    def write(self, data: bytes | memoryview, /) -> None:
-        self.sha256.update(data)
+    found = Checksum(PIECE_BYTES if pool.nbytes > PIECE_BYTES else 0)
+    pool.write(found)
+    size = pool.nbytes
+    return PartRecord(WEIGHTS, size, "raw", size, found.hexdigest(), found.piece_size)
 
 
 def _check_size(path: Path, directory: bytes) -> None:

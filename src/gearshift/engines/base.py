@@ -17,6 +17,7 @@ import numpy as np
 
 from gearshift.errors import EngineError, GearshiftError
 from gearshift.options import Precision
+from gearshift.placing import usable_cores
 from gearshift.tensors import Array, DType, Shape, TensorSpec
 
 
@@ -235,10 +236,3 @@ class engine_errors:  # noqa: N801 - used like a function
 def thread_count(threads: int | None) -> int:
     """How many threads a run takes, with so many asked for."""
     return threads or usable_cores()
-
-
-def usable_cores() -> int:
-    """CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

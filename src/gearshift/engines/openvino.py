@@ -31,7 +31,6 @@ from gearshift.engines.base import (
     LoadedNetwork,
     Network,
     engine_errors,
-    usable_cores,
 )
 from gearshift.engines.ir import adds_attention, move_constants, shift_constants
 from gearshift.engines.memory import keep_mappings, mappings_like
@@ -39,6 +38,7 @@ from gearshift.engines.requests import Requests
 from gearshift.errors import EngineError, InputError
 from gearshift.lanes import Lanes
 from gearshift.options import Precision
+from gearshift.placing import usable_cores
 from gearshift.tensors import Array, Shape, TensorSpec
 
 _WIDE_INTEGERS = (np.dtype(np.int64), np.dtype(np.uint64), np.dtype(np.uint32))

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Final, NoReturn
 
 from gearshift.artifact.codec import LEFT_OUT, decode, dumps, loads, shorten
-from gearshift.engines.base import usable_cores
 from gearshift.engines.registry import installed_version
 from gearshift.errors import CorruptArtifactError, TableError
 from gearshift.gears.build import OPEN, Build, Measured
 from gearshift.options import MAX_THREADS, PRECISIONS
+from gearshift.placing import usable_cores
 from gearshift.tuning.cpu import cpu_signature
 
 TABLE_VERSION: Final = 6

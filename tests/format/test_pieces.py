@@ -1,0 +1,183 @@
+"""Checksums piece by piece: of large weights, on all cores, and no less strict."""
+
+import hashlib
+import itertools
+import struct
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from artifact_samples import (
+    MANIFEST,
+    STORED,
+    TOPOLOGIES,
+    WEIGHTS,
+    assemble,
+    canonical,
+    directory_json,
+    part,
+    write_sample,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gearshift.artifact import checksum as module
+from gearshift.artifact import format as artifact_format
+from gearshift.artifact.checksum import PIECE_BYTES, Checksum, checksum
+from gearshift.artifact.pool import WeightPool
+from gearshift.artifact.reader import Artifact
+from gearshift.artifact.writer import write_artifact
+from gearshift.errors import CorruptArtifactError, NewerArtifactError
+
+MIB = 1 << 20
+
+
+def of_pieces(data: bytes, size: int) -> str:
+    """By the page: the sha256 of the pieces' sha256s, or of everything."""
+    if not size:
+        return hashlib.sha256(data).hexdigest()
+    starts = range(0, len(data), size)
+    return hashlib.sha256(
+        b"".join(hashlib.sha256(data[start : start + size]).digest() for start in starts)
+    ).hexdigest()
+
+
+def many_weights(nbytes: int) -> bytes:
+    """The tiny artifact's weights and more."""
+    return WEIGHTS + np.random.default_rng(1).bytes(nbytes - len(WEIGHTS))
+
+
+def write(path: Path, weights: bytes) -> bytes:
+    pool = WeightPool()
+    pool.add(weights)
+    write_artifact(path, MANIFEST, TOPOLOGIES, pool)
+    return path.read_bytes()
+
+
+def versions(data: bytes) -> tuple[int, int]:
+    version, min_reader = struct.unpack_from("<II", data, 8)
+    return version, min_reader
+
+
+def with_pieces(weights: bytes, size: int, **changes: object) -> bytes:
+    """A file of the tests' own writer whose weights have a checksum of pieces of that size."""
+    directory = directory_json()
+    record = part("weights", weights, sha256=of_pieces(weights, size), piece_size=size)
+    directory["parts"][-1] = record | changes
+    return assemble(canonical(directory), [*STORED[:-1], weights], version=4, min_reader=4)
+
+
+@given(data=st.binary(max_size=40), size=st.integers(0, 12), cuts=st.lists(st.integers(0, 40)))
+def test_however_it_is_written_and_wherever_pieces_end(
+    data: bytes, size: int, cuts: list[int]
+) -> None:
+    found = Checksum(size)
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    for start, stop in itertools.pairwise(places):
+        found.write(memoryview(data)[start:stop])
+    assert found.hexdigest() == of_pieces(data, size)
+    assert checksum(np.frombuffer(data, np.uint8), size) == of_pieces(data, size)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, PIECE_BYTES, PIECE_BYTES + 1])
+def test_weights_of_more_than_a_piece_have_pieces(tmp_path: Path, more: int) -> None:
+    weights = many_weights(PIECE_BYTES + more)
+    data = write(tmp_path / "a.om", weights)
+    if more > 0:
+        assert data == with_pieces(weights, PIECE_BYTES)
+    else:
+        assert versions(data) == (1, 1)
+    with Artifact.open(tmp_path / "a.om") as artifact:
+        assert artifact.pool.tobytes() == weights
+        assert artifact.parts[-1].piece_size == (PIECE_BYTES if more > 0 else 0)
+
+
+def test_a_flipped_bit_in_any_piece_is_refused(tmp_path: Path) -> None:
+    weights = many_weights(3 * MIB + 5)
+    data = bytearray(with_pieces(weights, MIB))
+    Artifact.from_bytes(data).close()
+    begin = len(data) - len(weights)
+    for place in (0, MIB - 1, MIB, 2 * MIB - 1, 2 * MIB, 3 * MIB - 1, 3 * MIB, 3 * MIB + 4):
+        data[begin + place] ^= 16
+        with pytest.raises(CorruptArtifactError, match="'weights' is not that of its bytes"):
+            Artifact.from_bytes(data)
+        data[begin + place] ^= 16
+
+
+def test_pieces_in_another_order_are_refused() -> None:
+    weights = many_weights(2 * MIB)
+    data = with_pieces(weights, MIB)
+    with pytest.raises(CorruptArtifactError, match="checksum"):
+        Artifact.from_bytes(data[: -2 * MIB] + weights[MIB:] + weights[:MIB])
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (1, "pieces of 1 bytes; 0 or 1048576 and more"),
+        (MIB - 1, "pieces of 1048575 bytes"),
+        (-1, "pieces of -1 bytes"),
+        (-(2**63), "pieces of -9223372036854775808 bytes"),
+        (True, "a whole number"),
+        (None, "a whole number"),
+        ("4194304", "a whole number"),
+    ],
+)
+def test_a_size_that_is_none(size: object, words: str) -> None:
+    with pytest.raises(CorruptArtifactError, match=words):
+        Artifact.from_bytes(with_pieces(many_weights(MIB), MIB, piece_size=size))
+
+
+@pytest.mark.parametrize("size", [MIB, 2 * MIB, 2**63 - 1])
+def test_pieces_as_small_as_allowed_and_larger_than_the_part(size: int) -> None:
+    weights = many_weights(MIB + 1)
+    with Artifact.from_bytes(with_pieces(weights, size)) as artifact:
+        assert artifact.pool.tobytes() == weights
+
+
+def test_a_part_without_bytes_may_have_pieces() -> None:
+    directory = directory_json()
+    directory["manifest"]["constants"] = []
+    directory["parts"][-1] = part("weights", b"", sha256=of_pieces(b"", MIB), piece_size=MIB)
+    data = assemble(canonical(directory), [*STORED[:-1], b""], version=4, min_reader=4)
+    Artifact.from_bytes(data).close()
+
+
+def test_a_reader_of_version_3_refuses_them_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.om", many_weights(PIECE_BYTES + 1))
+    write_sample(tmp_path / "b.om")
+    monkeypatch.setattr(artifact_format, "FORMAT_VERSION", 3)
+    with pytest.raises(NewerArtifactError, match="reader of version 4"):
+        Artifact.open(tmp_path / "a.om")
+    Artifact.open(tmp_path / "b.om").close()
+
+
+def test_where_no_more_threads_may_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = with_pieces(many_weights(3 * MIB), MIB)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(module, "usable_cores", lambda: 3)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    Artifact.from_bytes(data).close()
+    with pytest.raises(CorruptArtifactError):
+        Artifact.from_bytes(data[:-1] + b"\xff" if data[-1] != 0xFF else data[:-1] + b"\0")
+
+
+def test_several_threads_share_the_work_and_end_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=20)
+    digest = module._digest
+
+    def together(piece: np.ndarray) -> bytes:
+        both.wait()  # breaks, and fails the test, unless two pieces are under way at once
+        return digest(piece)
+
+    monkeypatch.setattr(module, "usable_cores", lambda: 2)
+    monkeypatch.setattr(module, "_digest", together)
+    before = set(threading.enumerate())
+    Artifact.from_bytes(with_pieces(many_weights(4 * MIB), MIB)).close()
+    assert set(threading.enumerate()) == before
