@@ -27,8 +27,8 @@ _ALLOWED = {
     "frontend": {"errors", "tensors", "options", "program", "gears"},
     "analysis": {"errors", "tensors", "options", "program", "gears"},
     "passes": {"errors", "tensors", "options", "program", "gears", "analysis"},
-    "engines": {"errors", "tensors", "options", "lanes"},
-    "artifact": {"errors", "tensors", "gears"},
+    "engines": {"errors", "tensors", "options", "lanes", "placing"},
+    "artifact": {"errors", "tensors", "gears", "placing"},
     "rows": {"errors", "tensors", "gears"},
     "results": {"tensors", "gears"},
     "stats": {"gears"},
@@ -64,7 +64,7 @@ _ALLOWED = {
     "tuning": {
         "_version", "errors", "tensors", "options", "gears", "engines", "artifact", "rows",
         "stats", "lanes", "opening", "networks", "programs", "running", "execution",
-        "recycling", "results",
+        "recycling", "results", "placing",
         # The probe, a process of its own, compares outputs and looks at memory as a compile does.
         "verify", "analysis",
     },
