@@ -5,6 +5,7 @@ A thread pool would do; its futures take as long as a small network's whole run.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -20,6 +21,8 @@ _AWAKE: Final = 0.0003
 """Seconds to wait for the other lanes without falling asleep. They have as much to do and end at
 about the same time, and a core that sleeps takes long to wake, most of all in a virtual machine."""
 
+_LOG = logging.getLogger("gearshift")
+
 Task = Callable[[], None]
 _Outcome = BaseException | None
 _Job = tuple[Task, "SimpleQueue[_Outcome]"]
@@ -28,7 +31,8 @@ _Job = tuple[Task, "SimpleQueue[_Outcome]"]
 class Lanes:
     """A fixed number of lanes. Safe to use from several threads, which then share the lanes.
 
-    A process forked from this one has threads of its own.
+    A process forked from this one has threads of its own. Where the system lets no more threads be
+    started there are fewer lanes, down to the caller's own, and tasks wait for one another.
     """
 
     def __init__(self, count: int, threads: int) -> None:
@@ -46,7 +50,7 @@ class Lanes:
 
     def close(self) -> None:
         """Ends the threads, and waits for what they still run of a call that Ctrl-C broke off."""
-        _end(self._jobs, self.count - 1)
+        _end(self._jobs, len(self._workers))
         if not sys.is_finalizing():  # then threads stand still, wherever they are
             for worker in self._workers:
                 worker.join()
@@ -56,12 +60,12 @@ class Lanes:
 
         Ctrl-C may come while it waits for the others, which then go on for a moment.
         """
-        if self.count == 1 or len(tasks) == 1:
+        if len(tasks) > 1 and self._process != os.getpid():
+            self._start_in_fork()
+        if not self._workers or len(tasks) == 1:
             for task in tasks:
                 task()
             return
-        if self._process != os.getpid():
-            self._start_in_fork()
         me = threading.get_ident()
         self._callers.add(me)
         self._place_others()
@@ -89,17 +93,10 @@ class Lanes:
     def _start(self) -> None:
         self._callers: set[int] = set()  # threads whose tasks run here just now
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._workers = [
-            threading.Thread(
-                target=_work, args=(self._jobs,), name=f"gearshift-lane-{number}", daemon=True
-            )
-            for number in range(1, self.count)
-        ]
-        for worker in self._workers:
-            worker.start()
+        self._workers = _started(self._jobs, self.count - 1)
         self._places = [Place(worker.native_id) for worker in self._workers]
         # Also if nobody closes it: the threads know the queue, and not this object.
-        self._end = weakref.finalize(self, _end, self._jobs, self.count - 1)
+        self._end = weakref.finalize(self, _end, self._jobs, len(self._workers))
         self._process = os.getpid()
 
     def _start_in_fork(self) -> None:
@@ -108,6 +105,21 @@ class Lanes:
             if self._process != os.getpid():
                 self._end.detach()
                 self._start()
+
+
+def _started(jobs: SimpleQueue[_Job | None], count: int) -> list[threading.Thread]:
+    """So many threads that do the jobs, or as many as may be started."""
+    workers: list[threading.Thread] = []
+    for number in range(1, count + 1):
+        name = f"gearshift-lane-{number}"
+        worker = threading.Thread(target=_work, args=(jobs,), name=name, daemon=True)
+        try:
+            worker.start()
+        except RuntimeError as error:
+            _LOG.warning("of %d lanes only %d run side by side: %s", count + 1, number, error)
+            break
+        workers.append(worker)
+    return workers
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:

@@ -41,6 +41,32 @@ def test_tasks_run_at_the_same_time_the_first_on_the_callers_thread() -> None:
     lanes.close()
 
 
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_where_no_more_threads_may_be_started(
+    allowed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def rarely(thread: threading.Thread) -> None:
+        if len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", rarely)
+    lanes = Lanes(4, 4)
+    assert f"of 4 lanes only {allowed + 1} run side by side: can't start" in caplog.text
+    ran: list[int] = []
+    lanes.run([lambda: ran.append(threading.get_ident()) for _ in range(4)])
+    assert len(ran) == 4
+    assert set(ran) <= {threading.get_ident(), *(thread.ident for thread in started)}
+    with pytest.raises(ValueError, match="no"):
+        lanes.run([lambda: None, lambda: int("no"), lambda: None])
+    lanes.close()
+    assert not any(thread.is_alive() for thread in started)
+
+
 @pytest.mark.parametrize("failing", [0, 1])
 def test_a_failure_waits_for_the_other_lanes(failing: int) -> None:
     broken, ended = threading.Event(), threading.Event()

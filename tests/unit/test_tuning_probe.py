@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +23,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.engines import null
 from gearshift.errors import EngineError
 from gearshift.gears.build import OPEN, Build, Measured, Timing
+from gearshift.lanes import Lanes, Task
 from gearshift.tensors import Array
 from gearshift.tuning import probe as probes
 from gearshift.tuning.agreement import Agreement
@@ -295,6 +296,30 @@ def opened(artifact: Artifact) -> Probe:
     probe = Probe(artifact, "null", 2)
     probe.open()
     return probe
+
+
+@pytest.mark.parametrize("lanes", [2, 4])
+def test_it_runs_in_as_many_lanes_as_a_session_would(
+    artifact: Artifact, lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where lanes run depends on how many there are for the threads."""
+    probe = Probe(artifact, "null", 4)
+    probe.open()
+    builds = Build("null", 1), Build("null", 1, lanes)
+    counts: list[int] = []
+    run = Lanes.run
+
+    def note(self: Lanes, tasks: Sequence[Task]) -> None:
+        counts.append(self.count)
+        run(self, tasks)
+
+    monkeypatch.setattr(Lanes, "run", note)
+    for build in builds:
+        probe.make(Make(build, (1,)))
+    probe.time(Round((Candidate(builds[1], 1, lanes),)))
+    members = fixed(1, 1.0, engine="null"), fixed(1, 1.0, engine="null", lanes=lanes)
+    probe.run_plans(RunPlans(members, (2, lanes)))
+    assert set(counts) == {lanes}
 
 
 def test_a_build_is_tried_at_what_there_is_time_for(artifact: Artifact) -> None:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import IO, Final, cast
 
 import psutil
@@ -89,14 +90,19 @@ class Probe:
         self._pages = networks.pages
         self._programs = Programs(networks, self._gears)
         self._recycler = Recycler(len(manifest.outputs))
-        self._executor = Executor(
+        executor = Executor(
             self._gears.row_inputs,
             outlets(row_layouts(manifest), frame_outputs(manifest, frame)),
             self._programs.runs,
-            Lanes(max(lane_counts(threads), default=1), threads),
+            Lanes(1, threads),
             StatsKeeper(),
             self._recycler,
         )
+        # By the number of lanes: a session has as many as its plans take, and where they run
+        # depends on that.
+        self._executors = {1: executor} | {
+            count: replace(executor, lanes=Lanes(count, threads)) for count in lane_counts(threads)
+        }
         self._agreement = Agreement(manifest, _tolerance(manifest, engine))
         self._kept: list[Build] = []
         self._seconds: dict[Candidate, float] = {}  # of the last execution
@@ -153,19 +159,20 @@ class Probe:
         """
         menu = make_menu(request.members)
         plans = [self._programs.bind(menu.planner.plan(rows), menu) for rows in request.rows]
-        self._executor.run(plans[-1], self._feeds)
-        return Times(tuple(self._plan_seconds(bound) for bound in plans))
+        executor = self._executors[menu.lanes]
+        executor.run(plans[-1], self._feeds)
+        return Times(tuple(self._plan_seconds(executor, bound) for bound in plans))
 
     def blob(self, build: Build) -> bytes:
         """What makes the build again more quickly; nothing if the engine has no such thing."""
         return self._programs.get(build).blob() or b""
 
-    def _plan_seconds(self, bound: Bound) -> float:
+    def _plan_seconds(self, executor: Executor, bound: Bound) -> float:
         if bound.plan.cost < SHORT:
             time.sleep(PAUSE)
         start = time.perf_counter()
         for _ in range(RUNS):
-            self._executor.run(bound, self._feeds)
+            executor.run(bound, self._feeds)
         return (time.perf_counter() - start) / RUNS
 
     def _try_sizes(self, request: Make) -> tuple[float, ...]:
@@ -233,7 +240,7 @@ class Probe:
         offers = {rows: Offer(candidate.build, 0.0)}
         menu = Menu(offers, offers if lanes > 1 else {}, lanes)
         plan = Plan(rows * len(pieces), pieces, 0.0)
-        return self._executor.run(self._programs.bind(plan, menu), self._feeds)
+        return self._executors[lanes].run(self._programs.bind(plan, menu), self._feeds)
 
     def _expected(self, candidate: Candidate) -> float:
         """Seconds that an execution will take, by the last one, or by one of another size."""
