@@ -116,6 +116,8 @@ def _started(jobs: SimpleQueue[_Job | None], count: int) -> list[threading.Threa
         try:
             worker.start()
         except RuntimeError as error:
+            if worker.ident is not None:  # it runs, and the error is that of a signal's handler
+                raise
             _LOG.warning("of %d lanes only %d run side by side: %s", count + 1, number, error)
             break
         workers.append(worker)

@@ -4,6 +4,8 @@ import hashlib
 import itertools
 import struct
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +27,10 @@ from hypothesis import strategies as st
 from gearshift.artifact import checksum as module
 from gearshift.artifact import format as artifact_format
 from gearshift.artifact.checksum import PIECE_BYTES, Checksum, checksum
+from gearshift.artifact.manifest import AippRecord, Manifest
 from gearshift.artifact.pool import WeightPool
 from gearshift.artifact.reader import Artifact
-from gearshift.artifact.writer import write_artifact
+from gearshift.artifact.writer import embed_costs, write_artifact
 from gearshift.errors import CorruptArtifactError, NewerArtifactError
 
 MIB = 1 << 20
@@ -48,10 +51,10 @@ def many_weights(nbytes: int) -> bytes:
     return WEIGHTS + np.random.default_rng(1).bytes(nbytes - len(WEIGHTS))
 
 
-def write(path: Path, weights: bytes) -> bytes:
+def write(path: Path, weights: bytes, manifest: Manifest = MANIFEST) -> bytes:
     pool = WeightPool()
     pool.add(weights)
-    write_artifact(path, MANIFEST, TOPOLOGIES, pool)
+    write_artifact(path, manifest, TOPOLOGIES, pool)
     return path.read_bytes()
 
 
@@ -155,17 +158,85 @@ def test_a_reader_of_version_3_refuses_them_and_says_why(
     Artifact.open(tmp_path / "b.om").close()
 
 
-def test_where_no_more_threads_may_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = with_pieces(many_weights(3 * MIB), MIB)
+def test_costs_come_and_go_beside_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "a.om"
+    before = write(path, many_weights(PIECE_BYTES + 1))
+    with Artifact.open(path) as artifact:
+        name = artifact.identity
+    embed_costs(path, many_weights(PIECE_BYTES + 1))  # however large they are, they have none
+    with Artifact.open(path) as artifact:
+        assert artifact.identity == name
+        assert (artifact.header.version, artifact.header.min_reader) == (4, 4)
+        costs = artifact.parts[-1]
+        assert (costs.name, costs.size, costs.piece_size) == ("costs", PIECE_BYTES + 1, 0)
+    embed_costs(path, None)
+    assert path.read_bytes() == before
 
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+
+def test_each_file_asks_for_the_reader_that_it_needs(tmp_path: Path) -> None:
+    newer = replace(MANIFEST, aipp=(AippRecord("x", "aipp_op { }", (-1, 3, 4, 4), "float32"),))
+    assert versions(write(tmp_path / "a.om", WEIGHTS, newer)) == (3, 3)
+    assert versions(write(tmp_path / "b.om", many_weights(PIECE_BYTES + 1), newer)) == (4, 4)
+
+
+def test_the_checksum_stays_what_it_is() -> None:
+    data = bytes(range(256)) * (5 * MIB // 256)
+    assert checksum(np.frombuffer(data, np.uint8), PIECE_BYTES) == PINNED
+
+
+PINNED = "3fc3111e7d6d86600b750bd2603fcc765d261894e76a1d4f142c0567592540a8"
+"""Of a fixed 5 MiB: files of today are read by later versions."""
+
+
+def test_what_is_written_may_have_items_of_any_size() -> None:
+    found, numbers = Checksum(16), np.arange(10, dtype=np.float32)
+    found.write(numbers.data)
+    assert found.hexdigest() == of_pieces(numbers.tobytes(), 16)
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_where_no_more_threads_may_be_started(
+    allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = with_pieces(many_weights(5 * MIB), MIB)
+    start, started = threading.Thread.start, 0
+
+    def rarely(thread: threading.Thread) -> None:
+        nonlocal started
+        if started == allowed:
+            raise RuntimeError("can't start new thread")
+        started += 1
+        start(thread)
 
     monkeypatch.setattr(module, "usable_cores", lambda: 3)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threading.Thread, "start", rarely)
     Artifact.from_bytes(data).close()
+    started = 0
     with pytest.raises(CorruptArtifactError):
-        Artifact.from_bytes(data[:-1] + b"\xff" if data[-1] != 0xFF else data[:-1] + b"\0")
+        Artifact.from_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert started == allowed
+
+
+def test_ctrl_c_leaves_the_pieces_that_nobody_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, broken = 0, threading.Event()
+
+    def interrupted(piece: np.ndarray) -> bytes:
+        nonlocal began
+        began += 1
+        if threading.current_thread() is threading.main_thread():
+            broken.set()
+            raise KeyboardInterrupt
+        broken.wait(20)
+        time.sleep(0.05)  # while the other thread sees to what is left
+        return b""
+
+    monkeypatch.setattr(module, "usable_cores", lambda: 2)
+    monkeypatch.setattr(module, "_digest", interrupted)
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        Artifact.from_bytes(with_pieces(many_weights(30 * MIB), MIB))
+    assert began <= 2
+    assert set(threading.enumerate()) == before
 
 
 def test_several_threads_share_the_work_and_end_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,7 @@ def test_a_stranger_reads_it_with_the_standard_library_and_numpy(
     write_artifact(tmp_path / "a.om", MANIFEST, TOPOLOGIES, pool)
     page = Path(__file__).parents[2] / "docs" / "artifact-format.md"
     program = page.read_text("utf-8").split("```python\n")[1].split("```")[0]
+    assert (Artifact.open(tmp_path / "a.om").header.min_reader == 4) == bool(more)
     names: dict[str, object] = {"FILE": str(tmp_path / "a.om")}
     exec(compile(program, page.name, "exec"), names)
     parts = names["parts"]

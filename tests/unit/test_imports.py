@@ -28,7 +28,7 @@ _ALLOWED = {
     "analysis": {"errors", "tensors", "options", "program", "gears"},
     "passes": {"errors", "tensors", "options", "program", "gears", "analysis"},
     "engines": {"errors", "tensors", "options", "lanes", "placing"},
-    "artifact": {"errors", "tensors", "gears", "placing"},
+    "artifact": {"errors", "tensors", "gears", "lanes", "placing"},
     "rows": {"errors", "tensors", "gears"},
     "results": {"tensors", "gears"},
     "stats": {"gears"},

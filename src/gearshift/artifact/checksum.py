@@ -6,10 +6,13 @@ One sha256 is the work of one core: of 100 MB it takes a quarter of what loading
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from typing import Final
 
+from gearshift.lanes import Lanes
 from gearshift.placing import usable_cores
 from gearshift.tensors import Array
 
@@ -32,14 +35,17 @@ class Checksum:
 
     def write(self, data: bytes | memoryview, /) -> None:
         """Takes all of `data`."""
-        view = memoryview(data)
-        while self.piece_size and view.nbytes >= self._room:
+        if not self.piece_size:
+            self._piece.update(data)
+            return
+        view = memoryview(data).cast("B")
+        while len(view) >= self._room:
             self._piece.update(view[: self._room])
             view = view[self._room :]
             self._digests += self._piece.digest()
             self._piece, self._room = hashlib.sha256(), self.piece_size
         self._piece.update(view)
-        self._room -= view.nbytes
+        self._room -= len(view)
 
     def hexdigest(self) -> str:
         """Of all that was written, in hexadecimal."""
@@ -63,14 +69,24 @@ def checksum(content: Array, piece_size: int) -> str:
 
 
 def _digests(pieces: Sequence[Array]) -> list[bytes]:
+    waiting = deque(enumerate(pieces))
+    digests = [b""] * len(pieces)
     workers = min(len(pieces), usable_cores())
-    if workers > 1:
-        try:
-            with ThreadPoolExecutor(workers, "gearshift-checksum") as pool:
-                return list(pool.map(_digest, pieces))
-        except RuntimeError:  # no more threads may be started, or not any longer
-            pass
-    return [_digest(piece) for piece in pieces]
+    with closing(Lanes(workers, workers)) as lanes:
+        lanes.run([partial(_work, waiting, digests)] * workers)
+    return digests
+
+
+def _work(waiting: deque[tuple[int, Array]], digests: list[bytes]) -> None:
+    """Takes pieces until there are none."""
+    try:
+        while True:
+            number, piece = waiting.popleft()
+            digests[number] = _digest(piece)
+    except IndexError:
+        pass
+    finally:  # after Ctrl-C the others take no more, either
+        waiting.clear()
 
 
 def _digest(piece: Array) -> bytes:

@@ -27,9 +27,9 @@ MAGIC: Final = b"GEARSHFT"
 FORMAT_VERSION: Final = 4
 """The newest version that the reader knows."""
 MIN_READER: Final = 1
-"""Oldest reader version that understands what the writer writes."""
+"""Oldest reader version that understands files that use nothing newer."""
 COSTS_VERSION: Final = 2
-"""The first version that has a part for measured costs; files without one are of version 1."""
+"""The first version that has a part for measured costs, which older readers may ignore."""
 SHAPES_VERSION: Final = 3
 """The first version of gears that are more than a number of rows, and of preprocessing."""
 PIECES_VERSION: Final = 4

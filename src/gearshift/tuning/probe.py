@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import IO, Final, cast
 
 import psutil
@@ -90,18 +89,17 @@ class Probe:
         self._pages = networks.pages
         self._programs = Programs(networks, self._gears)
         self._recycler = Recycler(len(manifest.outputs))
-        executor = Executor(
-            self._gears.row_inputs,
-            outlets(row_layouts(manifest), frame_outputs(manifest, frame)),
-            self._programs.runs,
-            Lanes(1, threads),
-            StatsKeeper(),
-            self._recycler,
-        )
-        # By the number of lanes: a session has as many as its plans take, and where they run
-        # depends on that.
-        self._executors = {1: executor} | {
-            count: replace(executor, lanes=Lanes(count, threads)) for count in lane_counts(threads)
+        # A session has as many lanes as its plans take, and where they run depends on that.
+        self._executors = {
+            count: Executor(
+                self._gears.row_inputs,
+                outlets(row_layouts(manifest), frame_outputs(manifest, frame)),
+                self._programs.runs,
+                Lanes(count, threads),
+                StatsKeeper(),
+                self._recycler,
+            )
+            for count in (1, *lane_counts(threads))
         }
         self._agreement = Agreement(manifest, _tolerance(manifest, engine))
         self._kept: list[Build] = []
