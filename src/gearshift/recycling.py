@@ -1,18 +1,24 @@
-"""Memory of large results that callers let go of, for later results to be written to.
+"""Memory of large results: that of earlier ones, and none that numpy asks huge pages for.
 
 Arrays larger than the C library keeps when they are freed come from the system page by page, zeroed
 at each call, and go back after it. That was 5 to 10 % of the time of a text recogniser's calls of
 12 rows and more (3 MB of output each), and now and then half of it: the system looks for large
-pages.
+pages. So those that callers let go of are kept here for later results.
+
+Large pages are what numpy asks Linux for, and a virtual machine may first have to get them from its
+host: the first call of eight rows came after 80 ms instead of 70, in slow moments after 108 instead
+of 93.
 """
 
 from __future__ import annotations
 
+import ctypes
 import math
 import mmap
 import weakref
 from collections import deque
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +27,8 @@ from gearshift.tensors import Array, Shape
 
 _LARGE: Final = 32 << 20
 """Bytes. glibc never lets more than this come from memory that it keeps (mallopt(3))."""
+_ADVISED: Final = 4 << 20
+"""Bytes. numpy asks for huge pages from here on; the C library alone does not."""
 _HUGE: Final = 1 << 30
 """Bytes. What is larger is given back: it is too much to hold for the case that it is wanted."""
 _MOST_SPARE: Final = 2
@@ -45,10 +53,12 @@ class Recycler:
     def empty(self, shape: Shape, dtype: npt.DTypeLike) -> Array:
         """An array like `numpy.empty` makes it."""
         nbytes = math.prod(shape) * np.dtype(dtype).itemsize
-        if not _LARGE <= nbytes <= _HUGE:
+        if not _ADVISED <= nbytes <= _HUGE:
             return np.empty(shape, dtype)
+        if nbytes < _LARGE:
+            return np.frombuffer(_new_bytes(None, nbytes), np.uint8).view(dtype).reshape(shape)
         block = self._take(nbytes)
-        return np.asarray(_Lease(self, block[:nbytes].view(dtype).reshape(shape), block))
+        return np.asarray(_Lease(self, block[:nbytes], block)).view(dtype).reshape(shape)
 
     def let_go(self) -> None:
         """Gives back what nobody uses."""
@@ -76,15 +86,22 @@ class Recycler:
 
 
 def _fresh(nbytes: int) -> Array:
-    """Memory from the system, private to the process.
-
-    numpy would ask for huge pages, which a virtual machine may first have to get from its host.
-    """
+    """Memory from the system, private to the process."""
     try:
         memory = mmap.mmap(-1, nbytes, access=mmap.ACCESS_COPY)
     except OSError as error:
         raise MemoryError(f"a result takes {nbytes} bytes: {error.strerror}.") from error
     return np.frombuffer(memory, np.uint8)
+
+
+def _byte_maker() -> Callable[[None, int], bytearray]:
+    """What makes a bytearray of so many bytes without writing to them, as Python's own does not."""
+    make = ctypes.pythonapi.PyByteArray_FromStringAndSize
+    make.argtypes, make.restype = (ctypes.c_char_p, ctypes.c_ssize_t), ctypes.py_object
+    return cast("Callable[[None, int], bytearray]", make)
+
+
+_new_bytes: Final = _byte_maker()
 
 
 class _Lease:

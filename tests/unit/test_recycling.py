@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
 import sys
 import threading
 import time
 import warnings
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -18,11 +20,12 @@ from artifacts import null_artifact
 from gearshift import recycling
 from gearshift.recycling import Recycler
 
-_LARGE = 64
+_ADVISED, _LARGE = 32, 64
 
 
 @pytest.fixture(autouse=True)
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recycling, "_ADVISED", _ADVISED)
     monkeypatch.setattr(recycling, "_LARGE", _LARGE)
 
 
@@ -30,17 +33,31 @@ def _address(array: np.ndarray) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def test_an_array_is_like_numpys() -> None:
-    array = Recycler().empty((4, 5, 3), np.float32)
-    assert array.shape == (4, 5, 3)
-    assert array.dtype == np.float32
+@pytest.mark.parametrize("shape", [(), (1, 5), (2, 5), (3, 5), (4, 5, 3), (1 << 20, 5)])
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_, np.float16, ml_dtypes.bfloat16])
+def test_an_array_is_like_numpys(shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    array = Recycler().empty(shape, dtype)
+    assert array.shape == shape
+    assert array.dtype == dtype
     assert array.flags.c_contiguous
+    assert array.flags.aligned
     assert array.flags.writeable
     assert type(array) is np.ndarray
+    array[...] = 1
+    assert (array == 1).all()
 
 
 def test_a_small_one_has_its_own_memory() -> None:
-    assert Recycler().empty((_LARGE - 1,), np.uint8).flags.owndata
+    assert Recycler().empty((_ADVISED - 1,), np.uint8).flags.owndata
+
+
+def test_what_is_neither_small_nor_large_is_not_kept() -> None:
+    recycler = Recycler()
+    for nbytes in (_ADVISED, _LARGE - 1):
+        array = recycler.empty((nbytes,), np.uint8)
+        assert array.nbytes == nbytes
+        del array
+    assert not recycler._free
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -63,6 +80,9 @@ def test_too_much_is_a_memory_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recycling, "_HUGE", 1 << 62)
     with pytest.raises(MemoryError, match=f"a result takes {1 << 60} bytes: "):
         Recycler().empty((1 << 60,), np.uint8)
+    monkeypatch.setattr(recycling, "_LARGE", 1 << 61)
+    with pytest.raises(MemoryError):
+        Recycler().empty((1 << 60,), np.uint8)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others do not tell")
@@ -73,6 +93,35 @@ def test_no_huge_pages_are_asked_for() -> None:
     asking = np.empty(256 << 20, np.uint8)  # as numpy does by itself, else this tests nothing
     if b"hg" not in _flags(_address(asking) + (128 << 20)):
         pytest.skip("numpy asks for none here")
+
+
+_FIRST = """
+import sys
+import numpy as np
+import test_recycling
+from gearshift.recycling import Recycler
+
+empty = np.empty if sys.argv[1] == "numpy" else Recycler().empty
+array = empty((24 << 20,), np.uint8)  # larger than what is left of anything that came before
+print(b"hg" in test_recycling._flags(test_recycling._address(array) + (12 << 20)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others do not tell")
+def test_none_are_asked_for_memory_that_the_c_library_keeps() -> None:
+    asked = {
+        who: subprocess.run(
+            [sys.executable, "-c", _FIRST, who],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for who in ("numpy", "ours")
+    }
+    if asked["numpy"] != "True":
+        pytest.skip("numpy asks for none here")
+    assert asked["ours"] == "False"
 
 
 def _flags(address: int) -> list[bytes]:
@@ -138,7 +187,8 @@ def test_a_block_too_small_or_far_too_large_is_not_used() -> None:
         array[...] = 1
         del array
         fresh = recycler.empty(then, np.uint8)
-        assert fresh.base._block.nbytes == then[0]  # type: ignore[union-attr]
+        assert fresh.base is not None
+        assert fresh.base.base._block.nbytes == then[0]
         recycler.let_go()
 
 
