@@ -6,13 +6,8 @@ import importlib.metadata
 import os
 import platform
 
-from gearshift import placing
+from gearshift.placing import usable_cores
 from gearshift.tuning.cpu import cpu_name
-
-
-def usable_cores() -> int:
-    """CPUs this process may run on."""
-    return placing.usable_cores()
 
 
 def versions() -> dict[str, str]:

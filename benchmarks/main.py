@@ -28,6 +28,7 @@ from benchmarks.screen import OnProgress, steps
 from benchmarks.starting import StartError, Starts, run_starts
 from benchmarks.worker import WorkerError
 from benchmarks.zoo.catalogue import NAMES, Model, ZooError, catalogue
+from gearshift.placing import usable_cores
 from gearshift.tuning.seconds import read_seconds
 
 PARTS: Final = ("batch", "starts", "aipp", "acl")
@@ -210,7 +211,7 @@ def _parse(arguments: Sequence[str] | None) -> Options:
     add("--seconds", type=_seconds, help="per model and protocol (15; quick 8)")
     add("--tune-seconds", type=_seconds, help="gearshift's measuring, per model (20; quick 5)")
     add("--repetitions", type=_count, help="timed starts of each contender (5; quick 2)")
-    add("--threads", type=_count, default=host.usable_cores(), help="of one run (%(default)s)")
+    add("--threads", type=_count, default=usable_cores(), help="of one run (%(default)s)")
     add("--folder", type=Path, default=Path("build", "bench"), help="for its files (%(default)s)")
     given = parser.parse_args(arguments)
     words = tuple(sys.argv[1:] if arguments is None else arguments)

@@ -20,6 +20,7 @@ from benchmarks.ratios import Ratio
 from benchmarks.rounds import Times
 from benchmarks.starting import Starts
 from benchmarks.summary import EVEN, against_ours, summarise
+from gearshift.placing import usable_cores
 from gearshift.tuning.cpu import cpu_name
 
 WIDTH = 132
@@ -35,7 +36,7 @@ def print_header(
 ) -> None:
     """The host, and who takes part with which settings."""
     versions = ", ".join(f"{name} {version}" for name, version in host.versions().items())
-    console.print(Text(f"{cpu_name()}, {host.usable_cores()} cores; {versions}", "bold"))
+    console.print(Text(f"{cpu_name()}, {usable_cores()} cores; {versions}", "bold"))
     if machine is not None:
         console.print(f"seen of this machine: {machine.how}")
     console.print(f"every contender: a process of its own, {threads} threads, float32 (f32)")

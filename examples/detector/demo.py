@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a script sees it
 
 import cv2
 import numpy as np
-from benchmarks.host import usable_cores
 from benchmarks.zoo.catalogue import ZooError, catalogue
 
 import gearshift
@@ -25,6 +24,7 @@ from examples.detector.by_hand import largest_shift, open_detector, shifts, to_r
 from examples.detector.frames import HEIGHT, SCENES, WIDTH, Pixels, camera_frames
 from examples.ocr.models import DemoError
 from examples.ocr.show import Show
+from gearshift.placing import usable_cores
 
 BUILD = Path(__file__).resolve().parents[2] / "build" / "detector"
 CONFIG = Path(__file__).resolve().with_name("camera.cfg")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a script sees its own folder only
 
-from benchmarks.host import usable_cores, versions
+from benchmarks.host import versions
 from benchmarks.worker import WorkerError
 
 import gearshift
@@ -24,6 +24,7 @@ from examples.ocr.models import DemoError, OcrModels, characters
 from examples.ocr.reader import Reading, open_reader, save_picture
 from examples.ocr.show import Show
 from examples.ocr.timing import compare_with_reference, save_rows, time_contenders
+from gearshift.placing import usable_cores
 from gearshift.tuning.cpu import cpu_name
 
 BUILD = Path(__file__).resolve().parents[2] / "build" / "ocr"

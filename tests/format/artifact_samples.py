@@ -83,6 +83,12 @@ def write_sample(path: Path) -> bytes:
     return data
 
 
+def versions(data: bytes) -> tuple[int, int]:
+    """A file's format version, and the oldest reader that understands it."""
+    version, min_reader = struct.unpack_from("<II", data, 8)
+    return version, min_reader
+
+
 def part(name: str, stored: bytes, raw_size: int | None = None, **changes: Any) -> dict[str, Any]:
     """The directory's record of a part; compressed if a raw size is given."""
     record = {

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import struct
 import threading
 import time
 from dataclasses import replace
@@ -19,6 +18,7 @@ from artifact_samples import (
     canonical,
     directory_json,
     part,
+    versions,
     write_sample,
 )
 from hypothesis import given
@@ -56,11 +56,6 @@ def write(path: Path, weights: bytes, manifest: Manifest = MANIFEST) -> bytes:
     pool.add(weights)
     write_artifact(path, manifest, TOPOLOGIES, pool)
     return path.read_bytes()
-
-
-def versions(data: bytes) -> tuple[int, int]:
-    version, min_reader = struct.unpack_from("<II", data, 8)
-    return version, min_reader
 
 
 def with_pieces(weights: bytes, size: int, **changes: object) -> bytes:

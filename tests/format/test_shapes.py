@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from artifact_samples import MANIFEST, TOPOLOGIES, sample_pool, write_sample
+from artifact_samples import MANIFEST, TOPOLOGIES, sample_pool, versions, write_sample
 
 from gearshift.artifact import format as artifact_format
 from gearshift.artifact import manifest as records
@@ -74,11 +73,6 @@ ALL = {"dims": DIMS, "image": IMAGE, "range": RANGE, "fixed": FIXED}
 def write(path: Path, manifest: Manifest) -> bytes:
     write_artifact(path, manifest, TOPOLOGIES, sample_pool())
     return path.read_bytes()
-
-
-def versions(data: bytes) -> tuple[int, int]:
-    version, min_reader = struct.unpack_from("<II", data, 8)
-    return version, min_reader
 
 
 @pytest.mark.parametrize("manifest", ALL.values(), ids=ALL)
