@@ -21,7 +21,8 @@ from gearshift.tuning.choose import choose
 from gearshift.tuning.finalists import Finalists, Members
 from gearshift.tuning.messages import PAUSE, RUNS, SHORT
 from gearshift.tuning.played import standings
-from gearshift.tuning.table import CostTable, PlanTime, Played
+from gearshift.tuning.table import CostTable, Played
+from gearshift.tuning.tally import Tally, Way
 from gearshift.tuning.weigh import spread_sizes
 
 Run = Callable[[Members, Sequence[int]], Sequence[float]]
@@ -33,9 +34,11 @@ _MARGIN: Final = 1.2
 """Plans take longer than they are expected to, and a pass that is not ended tells nothing."""
 _FIELD: Final = 5
 """Sets that play against the first at a time."""
-_OUT: Final = 0.08
+_SURE: Final = 2.0
 _OUT_AT_LEAST: Final = 0.01
-"""Who is behind by more than the first of these, divided by how often it ran, is out."""
+_OUT: Final = 0.08
+"""Who is behind by more than so many standard errors is out, but by the second part at least, and
+by more than the third in any case."""
 _ENOUGH: Final = 2
 """Runs that tell a set from others: of many that ran once one looks best by chance."""
 _TURN: Final = 0.25
@@ -74,7 +77,7 @@ def play_off(
 
 
 class _Contestant:
-    """A set, and what its calls took by number of rows, drift of the machine taken out."""
+    """A set, and how it runs each number of rows."""
 
     def __init__(self, members: Members, sizes: Sequence[int]) -> None:
         self.members = members
@@ -82,46 +85,27 @@ class _Contestant:
         menu = make_menu(members)
         plans = {rows: menu.planner.plan(rows) for rows in sizes}
         self._planned = {rows: plan.cost for rows, plan in plans.items()}
-        self._runs = {
-            rows: tuple((menu.build(piece), piece) for piece in plan.pieces)
+        self._ways = {
+            rows: (rows, tuple((menu.build(piece), piece) for piece in plan.pieces))
             for rows, plan in plans.items()
         }
-        self._samples: dict[int, list[float]] = {rows: [] for rows in sizes}
+        self._times = dict.fromkeys(sizes, 0)
 
     @property
     def ran(self) -> int:
         """How often it ran each number of rows."""
-        return min(map(len, self._samples.values()))
+        return min(self._times.values())
 
-    def seconds(self, rows: int) -> float:
-        """Of a call, by what is known so far: the median, or what is planned."""
-        samples = self._samples[rows]
-        return float(np.median(samples)) if samples else self._planned[rows]
-
-    def add(self, rows: int, seconds: float) -> None:
-        self._samples[rows].append(seconds)
+    def ran_once(self, rows: int) -> Way:
+        """How it ran that number of rows just now."""
+        self._times[rows] += 1
+        return self._ways[rows]
 
     def expected(self, sizes: Iterable[int], turns: int = 1) -> float:
         """Seconds of so many turns: what a probe does, with a call in each that is not timed."""
         costs = [self._planned[rows] for rows in sizes]
         pauses = sum(PAUSE for cost in costs if cost < SHORT)
         return sum(costs) * (RUNS + turns / len(costs)) + pauses
-
-    def record(self, others: Iterable[_Contestant] = ()) -> Played:
-        """What was found, held to what was found of others.
-
-        Nothing gets quicker by programs that it does not run. So at a number of rows that a set
-        runs as a smaller one does, it takes as long at least: less is chance, unless that one ran
-        so much less often that its own time may be.
-        """
-        smaller = [
-            each for each in others if each.builds < self.builds and 2 * each.ran >= self.ran
-        ]
-        plans = []
-        for rows, runs in self._runs.items():
-            alike = (each.seconds(rows) for each in smaller if each._runs[rows] == runs)
-            plans.append(PlanTime(rows, max([self.seconds(rows), *alike])))
-        return Played(tuple(sorted(self.builds)), tuple(plans))
 
 
 class _Playoff:
@@ -143,6 +127,7 @@ class _Playoff:
             self._invite_neighbours(self._first)
         self._in_play: list[_Contestant] = []
         self._out: list[_Contestant] = []
+        self._tally, self._turn = Tally(), 0
         whole = self._first.expected(sizes, len(sizes) // 2)
         self._repeats = max(1, min(_REPEATS, int(min(_PASS, left() / 2) / whole)))
         self._per_turn = max(2, round(_TURN / (whole / len(sizes))))
@@ -155,8 +140,10 @@ class _Playoff:
                 self._let_go()
         enough = max(1, min(_ENOUGH, self._first.ran))
         rivals = [*(each for each in self._in_play if each.ran >= enough), *self._out]
-        told = [self._first, *rivals]
-        return tuple(each.record(told) for each in told) if rivals else ()
+        if not rivals:
+            return ()
+        records = self._tally.found().records
+        return tuple(records[each.builds] for each in (self._first, *rivals))
 
     def _let_in(self) -> bool:
         """As many as there is time for to tell them from others; whether anybody is there."""
@@ -191,30 +178,23 @@ class _Playoff:
         return True
 
     def _play_turn(self, field: Sequence[_Contestant], sizes: Sequence[int]) -> None:
-        """Runs everyone, and takes out how much slower the machine was than it used to be.
-
-        Those that ran before tell: what plans of newcomers were expected to take is another scale.
-        """
-        times = {
-            each: dict(zip(sizes, self._run(each.members, sizes), strict=True))
-            for each in random.sample(field, len(field))
-        }
-        known = [each for each in field if each.ran] or field
-        slower = [times[each][rows] / each.seconds(rows) for each in known for rows in sizes]
-        drift = float(np.median(slower))
-        for each in field:
-            for rows in sizes:
-                each.add(rows, times[each][rows] / drift)
+        for each in random.sample(field, len(field)):
+            for rows, seconds in zip(sizes, self._run(each.members, sizes), strict=True):
+                self._tally.add(self._turn, each.builds, each.ran_once(rows), seconds)
+        self._turn += 1
 
     def _let_go(self) -> None:
         """Who is too far behind is out, and the leader's neighbours come next."""
+        found = self._tally.found()
         field = [self._first, *self._in_play]
-        scores = standings([each.record() for each in field], self._weights)
-        behind = dict(zip(field, scores / scores.min() - 1, strict=True))
-        out = {each for each in self._in_play if behind[each] > _margin(each.ran)}
-        self._in_play = [each for each in self._in_play if each not in out]
-        self._out += out
-        self._invite_neighbours(field[int(scores.argmin())])
+        scores = standings([found.records[each.builds] for each in field], self._weights)
+        leader = field[int(scores.argmin())]
+        for each, behind in zip(field, scores / scores.min() - 1, strict=True):
+            by_chance = _SURE * found.error(each.builds, leader.builds)
+            if each in self._in_play and behind > min(max(by_chance, _OUT_AT_LEAST), _OUT):
+                self._in_play.remove(each)
+                self._out.append(each)
+        self._invite_neighbours(leader)
 
     def _invite_neighbours(self, leader: _Contestant) -> None:
         near = self._finalists.neighbours(leader.members, self._known.values())
@@ -226,10 +206,6 @@ class _Playoff:
         new = {key: members for key, members in builds.items() if key not in self._known}
         self._known |= new
         return [_Contestant(members, self._sizes) for members in new.values()]
-
-
-def _margin(ran: int) -> float:
-    return max(_OUT / ran, _OUT_AT_LEAST)
 
 
 def _sizes_to_play(members: Members, sizes: Sequence[int], seconds: float) -> tuple[int, ...]:

@@ -1,0 +1,141 @@
+"""What is told of sets that ran by turns, against times that were made up of known factors."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gearshift.gears.build import Build
+from gearshift.tuning.choose import EACH_PROGRAM
+from gearshift.tuning.tally import Builds, Found, Tally, Way
+
+ONE, LANES, THREE = (Build("openvino", 1), Build("openvino", 1, lanes=2), Build("openvino", 3))
+SMALL: Builds = frozenset([ONE, LANES])
+LARGE: Builds = frozenset([ONE, LANES, THREE])
+OTHER: Builds = frozenset([LANES])
+SIZES = range(1, 17)
+
+
+def way(builds: Builds, rows: int) -> Way:
+    """The large set runs every third number of rows in a way of its own, the other all of them."""
+    if builds == OTHER:
+        return rows, "other"
+    return rows, "three" if builds == LARGE and rows % 3 == 0 else "both"
+
+
+def takes(some: Way) -> float:
+    rows, how = some
+    return 1e-3 * rows * {"both": 1.0, "three": 0.9, "other": 1.1}[how]
+
+
+def tally_of(
+    sets: Mapping[Builds, float],
+    turns: int,
+    *,
+    chance: float = 0.0,
+    slower: Sequence[float] = (1.0,),
+) -> Tally:
+    """Every number of rows of each set in each turn; sets are given with what they cost."""
+    tally = Tally()
+    for turn in range(turns):
+        for builds, cost in sets.items():
+            for rows in SIZES:
+                some = way(builds, rows)
+                by_chance = math.exp(random.gauss(0, chance)) if chance else 1.0
+                seconds = takes(some) * cost * slower[turn % len(slower)] * by_chance
+                tally.add(turn, builds, some, seconds)
+    return tally
+
+
+def ratio(found: Found, one: Builds, other: Builds, rows: Sequence[int] = SIZES) -> float:
+    """How many times as long calls of one set take, on average over numbers of rows."""
+    mine, theirs = (
+        {plan.rows: plan.seconds for plan in found.records[builds].plans} for builds in (one, other)
+    )
+    return math.exp(sum(math.log(mine[each] / theirs[each]) for each in rows) / len(rows))
+
+
+SHARED = [rows for rows in SIZES if rows % 3]
+OWN = [rows for rows in SIZES if rows % 3 == 0]
+
+
+def test_factors_are_found() -> None:
+    slower = (1.0, 1.0, 3.0, 0.7, 1.0)
+    found = tally_of({SMALL: 1.0, LARGE: 1.05, OTHER: 1.0}, 5, slower=slower).found()
+    assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.05, rel=1e-3)
+    assert ratio(found, LARGE, SMALL, OWN) == pytest.approx(0.9 * 1.05, rel=1e-3)
+    assert ratio(found, OTHER, SMALL) == pytest.approx(1.1, rel=1e-3)
+    for plan in found.records[SMALL].plans:
+        assert plan.seconds == pytest.approx(takes((plan.rows, "both")), rel=0.01)
+    assert found.chance < 1e-3
+    assert [plan.rows for plan in found.records[OTHER].plans] == list(SIZES)
+    assert found.records[LARGE].builds == tuple(sorted(LARGE))
+
+
+def test_a_machine_that_jumps_about() -> None:
+    """A fifth of chance, and every call alone would be far off."""
+    random.seed(3)
+    found = tally_of({SMALL: 1.0, LARGE: 1.06, OTHER: 1.0}, 20, chance=0.2).found()
+    assert found.chance == pytest.approx(0.2, rel=0.2)
+    assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.06, rel=0.04)
+    assert ratio(found, OTHER, SMALL) == pytest.approx(1.1, rel=0.05)
+    assert 0.01 < found.error(SMALL, OTHER) < 0.03
+
+
+def test_one_lucky_call_makes_no_set_quick() -> None:
+    tally = tally_of({SMALL: 1.0, LARGE: 1.0}, 3)
+    for _ in range(2):
+        tally.add(3, LARGE, way(LARGE, 1), takes(way(LARGE, 1)) / 2)
+        tally.add(3, SMALL, way(SMALL, 1), takes(way(SMALL, 1)))
+    assert ratio(tally.found(), LARGE, SMALL, [1]) == pytest.approx(1.0, rel=0.01)
+
+
+def test_of_a_few_calls_on_a_noisy_machine_little_is_believed() -> None:
+    """The set that is larger by one program cannot be told to be quicker by these."""
+    random.seed(1)
+    tally = tally_of({SMALL: 1.0, OTHER: 1.0}, 6, chance=0.2)
+    for rows in SHARED[:2]:
+        tally.add(6, SMALL, way(SMALL, rows), takes(way(SMALL, rows)))
+        tally.add(6, LARGE, way(LARGE, rows), takes(way(LARGE, rows)) * 0.8)
+    found = tally.found()
+    assert ratio(found, LARGE, SMALL, SHARED[:2]) == pytest.approx(1 + EACH_PROGRAM, abs=0.02)
+
+
+def test_a_slow_turn_is_nobodys_fault() -> None:
+    """The large set comes late, when the machine is half as quick as it was."""
+    tally = tally_of({SMALL: 1.0}, 4)
+    for rows in SIZES:
+        for builds in (SMALL, LARGE):
+            tally.add(4, builds, way(builds, rows), 2 * takes(way(builds, rows)))
+    found = tally.found()
+    assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.0, rel=0.002)
+    assert ratio(found, LARGE, SMALL, OWN) == pytest.approx(0.9, rel=0.002)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3),
+            st.sampled_from([SMALL, LARGE, OTHER]),
+            st.integers(1, 16),
+            st.floats(1e-6, 1e3),
+        ),
+        min_size=1,
+    )
+)
+def test_any_samples(samples: list[tuple[int, Builds, int, float]]) -> None:
+    tally = Tally()
+    for turn, builds, rows, seconds in samples:
+        tally.add(turn, builds, way(builds, rows), seconds)
+    found = tally.found()
+    for builds, record in found.records.items():
+        ran = [rows for _, each, rows, _ in samples if each == builds]
+        assert [plan.rows for plan in record.plans] == sorted(set(ran))
+        assert found.counts[builds] == len(ran)
+        assert all(0 < plan.seconds < math.inf for plan in record.plans)
+    assert 0 < found.chance < math.inf
