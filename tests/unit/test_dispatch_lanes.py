@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_dispatch import COST, brute_force, cost_tables, recursion
 
-from gearshift.gears.build import Build, Measured, Offer, Timing, make_menu
+from gearshift.gears.build import OPEN, Build, Measured, Offer, Timing, make_menu
 from gearshift.gears.dispatch import Piece, Plan, Planner, row_by_row
 
 LANES = st.integers(2, 4)
@@ -143,6 +143,17 @@ def test_an_open_build_is_offered_for_the_rows_between_those_it_was_timed_at() -
     assert offers[15] == (18.0, 17.0)
     fixed = Measured(Build("b", 3), timings[1:2], 1)
     assert fixed.offers == fixed.timings
+
+
+def test_an_open_build_has_to_lose_more_before_it_runs_in_pieces() -> None:
+    """To it each piece is another number of rows."""
+    for per_row, *expected in ((1.02, "4", "4"), (1.06, "4", "2x2"), (1.1, "2x2", "2x2")):
+        seconds = {2: 2.0, 4: 4.0 * per_row}
+        timings = tuple(Timing(rows, each, each) for rows, each in seconds.items())
+        opened = [Measured(Build("openvino", OPEN), timings, 1)]
+        fixed = [Measured(Build("openvino", each.rows), (each,), 1) for each in timings]
+        plans = [make_menu(some).planner.plan(4).short for some in (opened, fixed)]
+        assert plans == expected
 
 
 def test_a_build_says_what_it_is() -> None:

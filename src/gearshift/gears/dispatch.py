@@ -136,7 +136,7 @@ class Planner:
         costs: Mapping[int, float],
         lane_costs: Mapping[int, float] | None = None,
         lanes: int = 1,
-        margin: float = 0.0,
+        margins: Mapping[int, float] | None = None,
     ) -> None:
         """Takes the costs.
 
@@ -144,13 +144,13 @@ class Planner:
             costs: by gear, of a piece that has the machine to itself.
             lane_costs: by gear, with one such piece in each of `lanes`.
             lanes: how many pieces run side by side.
-            margin: several pieces must cost less by more than this part than one run of a gear of
-                exactly as many rows, which is taken otherwise.
+            margins: by gear. Several pieces must cost less by more than this part than one run of a
+                gear of exactly as many rows, which is taken otherwise.
         """
         self._wide = _Sequences(costs)
         self._side = _Sequences(lane_costs) if lane_costs and lanes > 1 else None
         self._lanes = lanes
-        self._margin = margin
+        self._margins = margins or {}
         self._unit = self._wide.steady
         self._unit_cost = self._wide.costs[self._unit]
         self._side_is_steady = False
@@ -174,7 +174,7 @@ class Planner:
             raise InternalError(f"cannot plan {rows} rows")
         plan = self._plan(rows)
         whole = self.costs.get(rows, math.inf)
-        if whole <= plan.cost * (1 + self._margin):
+        if whole <= plan.cost * (1 + self._margins.get(rows, 0.0)):
             plan = Plan(rows, (Piece(rows, rows),), whole)
         count = len(plan.pieces)
         if count <= SMALL and self._remembered + count <= _REMEMBERED:
