@@ -31,6 +31,8 @@ _SPREAD: Final = 0.03
 calls have told (ADR 7 has what was seen)."""
 _DRIFT: Final = 1.0
 """And the machine may be slower or quicker by any factor, about."""
+_MOST_TURNS: Final = 256
+"""That are told apart; of more, some that follow each other count as one."""
 _MOST_ROUNDS: Final = 30
 _SETTLED: Final = 1e-4
 """Factors that change by a smaller part have been found."""
@@ -70,23 +72,25 @@ class Tally:
         self._samples: list[tuple[Way, Builds, int, float]] = []
 
     def add(self, turn: int, builds: Builds, way: Way, seconds: float) -> None:
-        """Takes what a call of a set took in that turn."""
+        """Takes what a call of a set took in that turn; turns are numbered from 0 on."""
         self._samples.append((way, builds, turn, seconds))
 
     def found(self) -> Found:
         """What is known by now; there has to be a sample."""
-        *columns, seconds = zip(*self._samples, strict=True)
-        (ways, way_of), (sets, set_of), (_, turn_of) = map(_grouped, columns)
+        way, builds, turn, seconds = zip(*self._samples, strict=True)
+        at_once = 1 + max(turn) // _MOST_TURNS
+        (ways, way_of), (sets, set_of) = _grouped(way), _grouped(builds)
+        _, turn_of = _grouped(each // at_once for each in turn)
         believed = np.array([len(builds) * log1p(EACH_PROGRAM) for builds in sets])
         factors = _factors(np.log(seconds), (way_of, set_of, turn_of), believed)
         plans: dict[Builds, list[PlanTime]] = defaultdict(list)
-        for way, one in sorted(set(zip(way_of.tolist(), set_of.tolist(), strict=True))):
-            plans[sets[one]].append(PlanTime(ways[way][0], factors.seconds(way, one)))
+        for place, one in set(zip(way_of.tolist(), set_of.tolist(), strict=True)):
+            plans[sets[one]].append(PlanTime(ways[place][0], factors.seconds(place, one)))
         records = {
-            builds: Played(tuple(sorted(builds)), tuple(sorted(times, key=lambda each: each.rows)))
-            for builds, times in plans.items()
+            one: Played(tuple(sorted(one)), tuple(sorted(times, key=lambda each: each.rows)))
+            for one, times in plans.items()
         }
-        return Found(records, factors.chance, Counter(columns[1]))
+        return Found(records, factors.chance, Counter(builds))
 
 
 @dataclass(frozen=True)
