@@ -12,7 +12,7 @@ from gearshift.artifact.reader import Artifact
 from gearshift.engines.base import thread_count
 from gearshift.engines.registry import get_engine, installed_version
 from gearshift.errors import OptionError
-from gearshift.gears.build import OPEN, Build, Measured, Menu, Offer, make_menu
+from gearshift.gears.build import OPEN, Build, Measured, Menu, Offer
 from gearshift.gears.dispatch import default_costs
 from gearshift.opening import gear_set
 from gearshift.options import Budget, SessionOptions
@@ -20,6 +20,7 @@ from gearshift.programs import FindBlob
 from gearshift.tuning.cache import find_blob, find_table, keep_blob, keep_table
 from gearshift.tuning.choose import choose
 from gearshift.tuning.embedded import embedded_table
+from gearshift.tuning.played import menu_of
 from gearshift.tuning.seconds import read_seconds
 from gearshift.tuning.table import CostTable, this_host
 from gearshift.tuning.tuner import DEFAULT_SECONDS, Progress, tune
@@ -241,7 +242,7 @@ def _measured(
     if options.batch_invariant:
         chosen = (_single(chosen),)
     return Strategy(
-        menu=make_menu(chosen),
+        menu=menu_of(table, chosen),
         nbytes={each.build: each.nbytes for each in chosen},
         limit=_shared_limit(table, options.memory_budget, chosen) if frames > 1 else None,
         table=table,

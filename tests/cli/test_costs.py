@@ -305,8 +305,27 @@ def test_tune_on_the_rows_asked_for(measured: list[float | None], capsys: Printe
         "seconds": pytest.approx(0.024),
         "dynamic_seconds": 0.06,
         "one_gear_seconds": 0.06,
+        "as_it_ran": False,
     }
     assert plans[3]["one_gear_seconds"] is None
+
+
+def test_a_plan_that_ran_quicker_is_shown_and_taken(capsys: Printed) -> None:
+    one, pair = Build("null", 1), Build("null", 2, lanes=2)
+    times = PlanTime(1, 0.010), PlanTime(8, 0.020, through=(one,))
+    keep_table(by_hand(played=(Played((one, pair), times),)))
+    assert run("inspect", "null.om", *PAIR) == 0
+    said = lines(capsys.readouterr().out)
+    assert ["8", "1x8", "*", "80.0", "10.0"] in said
+    assert ["4", "[2", "|", "2]", "12.0", "3.00"] in said
+    assert run("inspect", "null.om", *PAIR, "--json") == 0
+    plans = json.loads(capsys.readouterr().out)["frames"][0]["costs"]["plans"]
+    assert [plan["rows"] for plan in plans if plan["as_it_ran"]] == [8]
+    with gearshift.load("null.om", threads=2) as model:
+        assert [model.plan(rows).short for rows in (4, 8)] == ["[2 | 2]", "1x8"]
+        model.prepare(8)
+        model.run({"x": np.ones((8, 3), np.float32)})
+        assert model.stats().gears[1].runs == 8
 
 
 def test_tune_can_embed(measured: list[float | None], folder: Path, capsys: Printed) -> None:

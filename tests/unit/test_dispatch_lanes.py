@@ -156,6 +156,25 @@ def test_an_open_build_has_to_lose_more_before_it_runs_in_pieces() -> None:
         assert plans == expected
 
 
+def test_a_plan_through_some_of_the_builds() -> None:
+    whole, pair = make_menu([PAIR, ANY]), make_menu([PAIR])
+    menu = make_menu([PAIR, ANY], {5: [PAIR.build]})
+    assert whole.planner.plan(5).short == "5"
+    assert menu.planner.plan(5) == pair.planner.plan(5)
+    assert menu.planner.plan(5).short == "1x5"
+    assert menu.planner.plan(4) == whole.planner.plan(4)
+    assert menu.only([PAIR.build]).planner.plan(5) == pair.planner.plan(5)
+    assert not menu.only([ANY.build]).settled
+
+
+def test_a_build_that_runs_as_another_there_is_no_plan() -> None:
+    """Alone the larger one runs single rows, beside the smaller one that does."""
+    slow = Measured(Build("openvino", 1, threads=1), (Timing(1, 5.0, 5.0),), 1)
+    quick = Measured(Build("openvino", 1), (Timing(1, 4.0, 4.0),), 1)
+    assert not make_menu([slow, quick], {2: [slow.build]}).settled
+    assert make_menu([slow, quick], {2: [quick.build]}).settled
+
+
 def test_a_build_says_what_it_is() -> None:
     assert str(PAIR.build) == "a, 1 row in 2 lanes"
     assert str(ANY.build) == "b, any rows"

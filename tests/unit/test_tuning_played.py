@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from gearshift.gears.build import Build, Measured
+from gearshift.gears.build import Build, Measured, make_menu
 from gearshift.tuning.choose import choose
 from gearshift.tuning.explain import explain
-from gearshift.tuning.played import longer, standings
+from gearshift.tuning.played import longer, menu_of, standings
 from gearshift.tuning.table import CostTable, PlanTime, Played
 from tables import MB, fixed, table_of
 
@@ -69,6 +69,16 @@ def test_it_depends_on_what_comes() -> None:
         assert choose(with_played(), "speed", GEARS, weights=weights) == LOOKS_BEST
     assert choose(table, "speed", GEARS, weights=mostly_many) == LOOKS_BEST
     assert choose(table, "speed", GEARS, weights=mostly_one) == (ONE,)
+
+
+def test_plans_are_as_they_ran() -> None:
+    """Rows 2 ran as the smallest alone would run them, which costs are against."""
+    times = PlanTime(1, 2.0), PlanTime(2, 3.5, (ONE.build,)), PlanTime(3, 4.0)
+    table = with_played(Played(tuple(each.build for each in LOOKS_BEST), times))
+    planner = menu_of(table, choose(table, "speed", GEARS)).planner
+    assert [planner.plan(rows).short for rows in (1, 2, 3, 5)] == ["1", "1x2", "3", "3 + 2"]
+    assert make_menu(LOOKS_BEST).planner.plan(2).short == "2"
+    assert menu_of(with_played(), LOOKS_BEST).planner.plan(2).short == "2"
 
 
 def test_no_size_pays_for_all_others() -> None:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from operator import attrgetter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gearshift.gears.build import OPEN, Build, Measured, Timing, make_menu
+from gearshift.gears.build import OPEN, Build, Measured, Through, Timing, make_menu
+from gearshift.gears.dispatch import Plan
 from gearshift.options import Budget
 from gearshift.tuning.choose import choose
+from gearshift.tuning.contestant import Contestant
 from gearshift.tuning.finalists import Finalists
 from gearshift.tuning.messages import PAUSE, RUNS, SHORT
-from gearshift.tuning.played import played_members, record_of
+from gearshift.tuning.played import menu_of, played_members, record_of
 from gearshift.tuning.playoff import EngineGoneError, play_off
 from gearshift.tuning.table import CostTable, Played, check_table
+from gearshift.tuning.tally import Tally
 from tables import HOST, MB, fixed, opened, table_of, tables
 
 GEARS = (1, 8)
@@ -32,21 +36,26 @@ class Machine:
         each: what every program of a set costs all its calls, as a part.
         noise: by so large a part a call may take longer.
         drift: how much slower the machine becomes with each second that passes.
+        takes: what a plan takes without all that.
     """
 
     seconds: float
     each: float = 0.0
     noise: float = 0.0
     drift: float = 0.0
+    takes: Callable[[Plan], float] = attrgetter("cost")
     now: float = 0.0
     asked: list[tuple[frozenset[Build], tuple[int, ...]]] = field(default_factory=list)
 
-    def run(self, members: Sequence[Measured], sizes: Sequence[int]) -> list[float]:
+    def run(
+        self, members: Sequence[Measured], sizes: Sequence[int], through: Through
+    ) -> list[float]:
         self.asked.append((frozenset(each.build for each in members), tuple(sizes)))
-        planner = make_menu(members).planner
+        planner = make_menu(members, through).planner
         slower = (1 + self.each) ** len(members) * (1 + self.drift * self.now)
         times = [
-            planner.plan(rows).cost * slower * (1 + random.random() * self.noise) for rows in sizes
+            self.takes(planner.plan(rows)) * slower * (1 + random.random() * self.noise)
+            for rows in sizes
         ]
         pauses = sum(PAUSE for seconds in times if seconds < SHORT)
         self.now += sum(times) * RUNS + times[-1] + pauses
@@ -120,9 +129,87 @@ def test_who_comes_late_is_measured_like_who_was_there() -> None:
         assert took == pytest.approx(should, rel=0.015)
 
 
+ONE, LANES, THREE = (
+    fixed(1, 4.0e-3),
+    fixed(1, 5.7e-3, lanes=2, alone=5.5e-3),
+    fixed(3, 8.5e-3),
+)
+THREES = table_of([ONE, LANES, THREE, fixed(4, 12.5e-3)], host=replace(HOST, threads=2))
+
+
+def alone_it_is_quick(plan: Plan) -> float:
+    """Three rows at once are not what they look like, but where they are all there is.
+
+    And whoever comes after another program takes longer.
+    """
+    gears = [piece.gear for piece in plan.pieces]
+    kinds = {(piece.gear, piece.lane is None) for piece in plan.pieces}
+    return plan.cost * (1.2 if 3 in gears and gears != [3] else 1.0) * (1 + 0.1 * (len(kinds) - 1))
+
+
+def subsets(members: Sequence[Measured]) -> Iterable[tuple[Measured, ...]]:
+    for count in range(1, len(members) + 1):
+        yield from combinations(members, count)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_a_program_may_be_there_for_one_number_of_rows(noise: float) -> None:
+    random.seed(2)
+    machine = Machine(60, each=0.002, noise=noise, takes=alone_it_is_quick)
+    played = play_off(THREES, GEARS, "balanced", machine.run, machine.left)
+    table = replace(THREES, played=played)
+    check_table(table)
+    members = choose(table, "balanced", GEARS)
+    planner = menu_of(table, members).planner
+    assert planner.plan(3).short == "3"
+    assert planner.plan(2).short == "[1 | 1]"
+    assert planner.plan(8).short == "[1x4 | 1x4]" != make_menu(members).planner.plan(8).short
+    took = sum(alone_it_is_quick(planner.plan(rows)) / rows for rows in range(1, 9))
+    best = min(
+        sum(
+            min(alone_it_is_quick(make_menu(fewer).planner.plan(rows)) for fewer in subsets(some))
+            / rows
+            for rows in range(1, 9)
+        )
+        for some in subsets(THREES.measured)
+    )
+    assert took <= best * 1.01
+
+
+def test_plans_of_smaller_sets_are_taken_where_they_ran_quicker() -> None:
+    small, large, other = (
+        Contestant(some, (2, 3, 8)) for some in ((ONE, LANES), (ONE, LANES, THREE), (ONE, THREE))
+    )
+    seconds = {
+        small: {2: 5.7, 3: 10.7, 8: 22.8},
+        large: {2: 5.7, 3: 8.5, 8: 27.4},
+        other: {2: 8.0, 3: 8.5, 8: 24.0},
+    }
+    tally = Tally()
+    for turn in range(4):
+        for each, times in seconds.items():
+            for rows, time in times.items():
+                tally.add(turn, each.player, each.ways[rows], time * 1e-3 * 1.01**turn)
+    found, everyone = tally.found(), [small, large, other]
+    improved = large.improved(found, everyone)
+    assert improved.through == {8: small.builds}
+    assert [improved.ways[rows] for rows in (2, 3, 8)] == [
+        small.ways[2],
+        large.ways[3],
+        small.ways[8],
+    ]
+    assert improved.player != large.player
+    assert improved.improved(found, [*everyone, improved]).player == improved.player
+    for same in (small, other):
+        assert same.improved(found, everyone).player == same.player
+    record = improved.record(found, like=large)
+    assert [each.through for each in record.plans] == [(), (), tuple(sorted(small.builds))]
+    assert record.plans[2].seconds < large.record(found).plans[2].seconds * 0.9
+
+
 def true_times(played: Played) -> list[float]:
     rows = [time.rows for time in played.plans]
-    return Machine(0, each=0.05).run(played_members(TABLE, played), rows)
+    return Machine(0, each=0.05).run(played_members(TABLE, played), rows, {})
 
 
 def relative(mine: Sequence[float], theirs: Sequence[float]) -> float:
@@ -159,7 +246,6 @@ def test_any_table(table: CostTable, seconds: float, each: float) -> None:
     if played:
         first, *_ = Finalists(table, GEARS, "balanced").sets
         assert {each.build for each in first} == set(played[0].builds)
-        assert len(played) > 1
 
 
 def test_there_is_no_time_to_begin() -> None:
@@ -206,10 +292,10 @@ def test_a_budget_below_everything_stops_nothing() -> None:
 def test_an_engine_that_is_gone_takes_nothing_with_it() -> None:
     machine = Machine(30)
 
-    def run(members: Sequence[Measured], sizes: Sequence[int]) -> list[float]:
+    def run(members: Sequence[Measured], sizes: Sequence[int], through: Through) -> list[float]:
         if machine.now > 10:
             raise EngineGoneError
-        return machine.run(members, sizes)
+        return machine.run(members, sizes, through)
 
     assert len(play_off(TABLE, GEARS, "balanced", run, machine.left)) > 1
 

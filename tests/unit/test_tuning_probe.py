@@ -290,6 +290,9 @@ def test_plans_run_after_another_number_of_rows_and_after_the_same(
     members = (fixed(1, 1.0, engine="null"), fixed(4, 2.0, engine="null"))
     assert len(probe.run_plans(RunPlans(members, (1, 5))).seconds) == 2
     assert ran == [4, 1, 1, 1, 4, 1, 4, 1]
+    ran.clear()
+    probe.run_plans(RunPlans(members, (1, 5), ((5, (Build("null", 1),)),)))
+    assert ran == [1] * (5 + 2 + 10)
 
 
 def opened(artifact: Artifact) -> Probe:

@@ -11,30 +11,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gearshift.gears.build import Build
+from gearshift.gears.dispatch import Piece
 from gearshift.tuning.choose import EACH_PROGRAM
-from gearshift.tuning.tally import Builds, Found, Tally, Way
+from gearshift.tuning.tally import Found, Player, Tally, Way
 
 ONE, LANES, THREE = (Build("openvino", 1), Build("openvino", 1, lanes=2), Build("openvino", 3))
-SMALL: Builds = frozenset([ONE, LANES])
-LARGE: Builds = frozenset([ONE, LANES, THREE])
-OTHER: Builds = frozenset([LANES])
+SMALL: Player = frozenset([ONE, LANES]), None
+LARGE: Player = frozenset([ONE, LANES, THREE]), None
+OTHER: Player = frozenset([LANES]), None
 SIZES = range(1, 17)
 
 
-def way(builds: Builds, rows: int) -> Way:
+def way(player: Player, rows: int) -> Way:
     """The large set runs every third number of rows in a way of its own, the other all of them."""
-    if builds == OTHER:
-        return rows, "other"
-    return rows, "three" if builds == LARGE and rows % 3 == 0 else "both"
+    build = LANES if player == OTHER else THREE if player == LARGE and rows % 3 == 0 else ONE
+    return rows, ((build, Piece(1, 1)),)
 
 
 def takes(some: Way) -> float:
-    rows, how = some
-    return 1e-3 * rows * {"both": 1.0, "three": 0.9, "other": 1.1}[how]
+    rows, ((build, _),) = some
+    return 1e-3 * rows * {ONE: 1.0, THREE: 0.9, LANES: 1.1}[build]
 
 
 def tally_of(
-    sets: Mapping[Builds, float],
+    sets: Mapping[Player, float],
     turns: int,
     *,
     chance: float = 0.0,
@@ -43,21 +43,21 @@ def tally_of(
     """Every number of rows of each set in each turn; sets are given with what they cost."""
     tally = Tally()
     for turn in range(turns):
-        for builds, cost in sets.items():
+        for player, cost in sets.items():
             for rows in SIZES:
-                some = way(builds, rows)
+                some = way(player, rows)
                 by_chance = math.exp(random.gauss(0, chance)) if chance else 1.0
                 seconds = takes(some) * cost * slower[turn % len(slower)] * by_chance
-                tally.add(turn, builds, some, seconds)
+                tally.add(turn, player, some, seconds)
     return tally
 
 
-def ratio(found: Found, one: Builds, other: Builds, rows: Sequence[int] = SIZES) -> float:
+def ratio(found: Found, one: Player, other: Player, rows: Sequence[int] = SIZES) -> float:
     """How many times as long calls of one set take, on average over numbers of rows."""
-    mine, theirs = (
-        {plan.rows: plan.seconds for plan in found.records[builds].plans} for builds in (one, other)
-    )
-    return math.exp(sum(math.log(mine[each] / theirs[each]) for each in rows) / len(rows))
+    parts = [
+        found.seconds(one, way(one, each)) / found.seconds(other, way(other, each)) for each in rows
+    ]
+    return math.exp(sum(map(math.log, parts)) / len(parts))
 
 
 SHARED = [rows for rows in SIZES if rows % 3]
@@ -70,11 +70,10 @@ def test_factors_are_found() -> None:
     assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.05, rel=1e-3)
     assert ratio(found, LARGE, SMALL, OWN) == pytest.approx(0.9 * 1.05, rel=1e-3)
     assert ratio(found, OTHER, SMALL) == pytest.approx(1.1, rel=1e-3)
-    for plan in found.records[SMALL].plans:
-        assert plan.seconds == pytest.approx(takes((plan.rows, "both")), rel=0.01)
+    for rows in SIZES:
+        some = way(SMALL, rows)
+        assert found.seconds(SMALL, some) == pytest.approx(takes(some), rel=0.01)
     assert found.chance < 1e-3
-    assert [plan.rows for plan in found.records[OTHER].plans] == list(SIZES)
-    assert found.records[LARGE].builds == tuple(sorted(LARGE))
 
 
 def test_a_machine_that_jumps_about() -> None:
@@ -84,7 +83,8 @@ def test_a_machine_that_jumps_about() -> None:
     assert found.chance == pytest.approx(0.2, rel=0.2)
     assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.06, rel=0.04)
     assert ratio(found, OTHER, SMALL) == pytest.approx(1.1, rel=0.05)
-    assert 0.01 < found.error(SMALL, OTHER) < 0.03
+    assert 0.02 < found.by_chance(SMALL, OTHER) < 0.06
+    assert found.by_chance(way(OTHER, 1), way(OTHER, 2)) > 3 * found.by_chance(SMALL, OTHER)
 
 
 def test_one_lucky_call_makes_no_set_quick() -> None:
@@ -110,8 +110,8 @@ def test_a_slow_turn_is_nobodys_fault() -> None:
     """The large set comes late, when the machine is half as quick as it was."""
     tally = tally_of({SMALL: 1.0}, 4)
     for rows in SIZES:
-        for builds in (SMALL, LARGE):
-            tally.add(4, builds, way(builds, rows), 2 * takes(way(builds, rows)))
+        for player in (SMALL, LARGE):
+            tally.add(4, player, way(player, rows), 2 * takes(way(player, rows)))
     found = tally.found()
     assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.0, rel=0.002)
     assert ratio(found, LARGE, SMALL, OWN) == pytest.approx(0.9, rel=0.002)
@@ -121,10 +121,10 @@ def test_of_many_turns_some_count_as_one() -> None:
     """A measurement may take an hour, and the machine slows down by half meanwhile."""
     tally = Tally()
     for turn in range(1000):
-        for builds in (SMALL, LARGE) if turn > 500 else (SMALL,):
+        for player in (SMALL, LARGE) if turn > 500 else (SMALL,):
             rows = 1 + turn % 16
-            some = way(builds, rows)
-            tally.add(turn, builds, some, takes(some) * (1 + turn / 1000))
+            some = way(player, rows)
+            tally.add(turn, player, some, takes(some) * (1 + turn / 1000))
     found = tally.found()
     assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.0, rel=0.005)
     assert ratio(found, LARGE, SMALL, OWN) == pytest.approx(0.9, rel=0.005)
@@ -141,14 +141,14 @@ def test_of_many_turns_some_count_as_one() -> None:
         min_size=1,
     )
 )
-def test_any_samples(samples: list[tuple[int, Builds, int, float]]) -> None:
+def test_any_samples(samples: list[tuple[int, Player, int, float]]) -> None:
     tally = Tally()
-    for turn, builds, rows, seconds in samples:
-        tally.add(turn, builds, way(builds, rows), seconds)
+    for turn, player, rows, seconds in samples:
+        tally.add(turn, player, way(player, rows), seconds)
     found = tally.found()
-    for builds, record in found.records.items():
-        ran = [rows for _, each, rows, _ in samples if each == builds]
-        assert [plan.rows for plan in record.plans] == sorted(set(ran))
-        assert found.counts[builds] == len(ran)
-        assert all(0 < plan.seconds < math.inf for plan in record.plans)
+    for _, player, rows, _ in samples:
+        some = way(player, rows)
+        assert 0 < found.seconds(player, some) < math.inf
+        assert found.counts[player] == sum(each[1] == player for each in samples)
+        assert found.counts[some] == sum(way(*each[1:3]) == some for each in samples)
     assert 0 < found.chance < math.inf

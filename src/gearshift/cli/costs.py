@@ -9,14 +9,14 @@ from typing import Final
 from gearshift.artifact.codec import encode
 from gearshift.artifact.reader import Artifact
 from gearshift.errors import OptionError
-from gearshift.gears.build import Build, Measured, Menu, make_menu
+from gearshift.gears.build import Build, Measured, Menu
 from gearshift.gears.dispatch import Plan
 from gearshift.gears.gear import GearSet
 from gearshift.opening import gear_set
 from gearshift.options import Budget
 from gearshift.tuning.choose import Chooser, choose
 from gearshift.tuning.explain import Explained, explain
-from gearshift.tuning.played import longer, played_members, record_of, standings
+from gearshift.tuning.played import longer, menu_of, played_members, record_of, standings
 from gearshift.tuning.table import CostTable
 from gearshift.tuning.weigh import is_open
 
@@ -33,11 +33,13 @@ class PlanCost:
             it was not timed at as many.
         one_gear: seconds of the quickest single run of a declared gear that has room for them;
             None if there is none.
+        as_it_ran: whether it is taken because it ran quickest, whatever its programs' times say.
     """
 
     plan: Plan
     dynamic: float | None
     one_gear: float | None
+    as_it_ran: bool
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def view_costs(
     chooser = Chooser(table, gears, exact)
     limit = chooser.limit(budget)
     chosen = choose(table, budget, gears, exact=exact)
-    menu = make_menu(chosen)
+    menu = menu_of(table, chosen)
     return Costs(
         frame=frame,
         table=table,
@@ -161,6 +163,7 @@ def costs_json(costs: Costs) -> dict[str, object]:
                 "seconds": each.plan.cost,
                 "dynamic_seconds": each.dynamic,
                 "one_gear_seconds": each.one_gear,
+                "as_it_ran": each.as_it_ran,
             }
             for each in costs.plans
         ],
@@ -204,6 +207,7 @@ def _plan_cost(
         plan=menu.exact_plan(rows) if exact else menu.planner.plan(rows),
         dynamic=_quickest([each for each in wide if is_open(each)], [rows]),
         one_gear=_quickest(wide, rooms),
+        as_it_ran=rows in menu.settled,
     )
 
 

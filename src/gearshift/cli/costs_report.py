@@ -19,7 +19,7 @@ _LEGEND: Final = (
     "plan: a + b one after the other, [a | b] side by side, 2x3 is three times 2 rows, 4(3 rows) "
     "has a row of padding; dynamic batch: an engine's own, of exactly as many rows; one gear: one "
     "run of a gear that has room for them. Of both the quickest that was measured, and how many "
-    "times as long as the plan it takes."
+    "times as long as the plan it takes. *: not the least by these times, but what ran quickest."
 )
 
 
@@ -209,7 +209,8 @@ def _from_to(program: Explained) -> tuple[str, str, str]:
 
 def _plan(each: PlanCost) -> tuple[str, ...]:
     rows, cost = each.plan.rows, each.plan.cost * 1e3
-    return str(rows), each.plan.short, _number(cost), _number(cost / rows)
+    plan = f"{each.plan.short} *" if each.as_it_ran else each.plan.short
+    return str(rows), plan, _number(cost), _number(cost / rows)
 
 
 def _rivals(each: PlanCost) -> tuple[str, ...]:

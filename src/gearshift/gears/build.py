@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -111,6 +111,10 @@ class Offer:
     seconds: float
 
 
+Through = Mapping[int, Collection[Build]]
+"""Rows -> those of some builds whose plan is taken, as if there were no others."""
+
+
 @dataclass(frozen=True, eq=False)  # compared and hashed as itself: it holds dicts
 class Menu:
     """What a session plans with: for each number of rows the quickest build that it may use.
@@ -120,12 +124,14 @@ class Menu:
         side: rows -> offer, for executions with one such in each lane; empty for no lanes.
         lanes: how many lanes run side by side in offers of `side`.
         margins: rows -> by more than which part several pieces have to win over that one.
+        settled: rows -> the plan that is taken whatever the costs say.
     """
 
     wide: Mapping[int, Offer]
     side: Mapping[int, Offer] = field(default_factory=dict)
     lanes: int = 1
     margins: Mapping[int, float] = field(default_factory=dict)
+    settled: Mapping[int, Plan] = field(default_factory=dict)
 
     @cached_property
     def planner(self) -> Planner:
@@ -135,6 +141,7 @@ class Menu:
             {rows: offer.seconds for rows, offer in self.side.items()},
             self.lanes,
             self.margins,
+            self.settled,
         )
 
     @property
@@ -170,14 +177,23 @@ class Menu:
         """What is left if there are no other builds than those."""
         wide = {rows: offer for rows, offer in self.wide.items() if offer.build in builds}
         side = {rows: offer for rows, offer in self.side.items() if offer.build in builds}
-        return Menu(wide, side, self.lanes if side else 1, self.margins)
+        settled = {
+            rows: plan for rows, plan in self.settled.items() if self.builds_of(plan) <= {*builds}
+        }
+        return Menu(wide, side, self.lanes if side else 1, self.margins, settled)
 
 
-def make_menu(measured: Iterable[Measured]) -> Menu:
+def make_menu(measured: Iterable[Measured], through: Through | None = None) -> Menu:
     """The menu of those builds. An open build is offered for all of `Measured.offers`.
 
     A build with lanes is offered by itself as well, with its other lanes idle.
+
+    Args:
+        measured: the builds.
+        through: whose plans are taken. One that has a piece that the menu would run on another
+            build is left out.
     """
+    measured = tuple(measured)
     wide: dict[int, Offer] = {}
     side: dict[int, Offer] = {}
     lanes = 1
@@ -188,7 +204,19 @@ def make_menu(measured: Iterable[Measured]) -> Menu:
             if each.build.lanes > 1:
                 _keep_quicker(side, timing.rows, Offer(each.build, timing.seconds))
     margins = {rows: _margin(offer.build) for rows, offer in wide.items()}
-    return Menu(wide, side, lanes, margins)
+    menu = Menu(wide, side, lanes, margins)
+    return replace(menu, settled=dict(_settled(menu, measured, through))) if through else menu
+
+
+def _settled(
+    menu: Menu, measured: Sequence[Measured], through: Through
+) -> Iterator[tuple[int, Plan]]:
+    for builds in {frozenset(each) for each in through.values()}:
+        fewer = make_menu(each for each in measured if each.build in builds)
+        for rows in (rows for rows, each in through.items() if builds == {*each}):
+            plan = fewer.planner.plan(rows)
+            if all(menu.build(piece) == fewer.build(piece) for piece in plan.pieces):
+                yield rows, plan
 
 
 def _margin(build: Build) -> float:

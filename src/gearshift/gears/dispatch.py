@@ -137,6 +137,7 @@ class Planner:
         lane_costs: Mapping[int, float] | None = None,
         lanes: int = 1,
         margins: Mapping[int, float] | None = None,
+        settled: Mapping[int, Plan] | None = None,
     ) -> None:
         """Takes the costs.
 
@@ -146,6 +147,7 @@ class Planner:
             lanes: how many pieces run side by side.
             margins: by gear. Several pieces must cost less by more than this part than one run of a
                 gear of exactly as many rows, which is taken otherwise.
+            settled: by rows, plans that are taken whatever the costs say.
         """
         self._wide = _Sequences(costs)
         self._side = _Sequences(lane_costs) if lane_costs and lanes > 1 else None
@@ -157,7 +159,7 @@ class Planner:
         self._periodic_from = self._wide.periodic_from(self._unit)
         if self._side is not None:
             self._weigh_lanes(self._side)
-        self._plans: dict[int, Plan] = {}
+        self._plans = dict(settled or {})
         self._remembered = 0  # pieces; threads may count one too few, which does no harm
 
     @property

@@ -92,10 +92,17 @@ class Round:
 
 @dataclass(frozen=True)
 class RunPlans:
-    """Asks for calls of these numbers of rows, in that order, with plans of these builds."""
+    """Asks for calls of these numbers of rows, in that order, with plans of these builds.
+
+    Attributes:
+        members: the builds.
+        rows: of the calls.
+        through: rows, and those of the builds whose plan is taken, as if there were no others.
+    """
 
     members: tuple[Measured, ...]
     rows: tuple[int, ...]
+    through: tuple[tuple[int, tuple[Build, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

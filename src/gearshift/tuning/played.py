@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from gearshift.gears.build import Measured
+from gearshift.gears.build import Measured, Menu, make_menu
 from gearshift.tuning.table import CostTable, Played
 from gearshift.tuning.weigh import Floats, mean_and_worst
 
@@ -57,6 +57,13 @@ def record_of(table: CostTable, members: Sequence[Measured]) -> Played | None:
 def played_members(table: CostTable, played: Played) -> tuple[Measured, ...]:
     """What was measured of each of its programs, in the table's order."""
     return tuple(each for each in table.measured if each.build in played.builds)
+
+
+def menu_of(table: CostTable, members: Sequence[Measured]) -> Menu:
+    """What a session plans with that has these programs: as they ran, where they did."""
+    record = record_of(table, members)
+    plans = record.plans if record else ()
+    return make_menu(members, {time.rows: time.through for time in plans if time.through})
 
 
 def standings(played: Sequence[Played], weights: Mapping[int, float]) -> Floats:

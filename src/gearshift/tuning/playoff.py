@@ -1,32 +1,34 @@
 """Has whole plans of the sets of programs that look best run by turns, to see which is quickest.
 
 The last part of a measurement. First play the sets that look best (`finalists`); then, as long as
-there is time, also what differs from the quickest by one program. All play the same numbers of rows
-in the same order, a few at a time and one set after the other, so that what disturbs this machine
-for a while disturbs all of them alike.
+there is time, also what differs from the quickest by one program, and the same programs with those
+plans that ran quicker. All play the same numbers of rows in the same order, a few at a time and one
+set after the other, so that what disturbs this machine for a while disturbs all of them alike.
 """
 
 from __future__ import annotations
 
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
-from gearshift.gears.build import Build, make_menu
+from gearshift.gears.build import Build, Through
 from gearshift.options import Budget
 from gearshift.tuning.choose import choose
+from gearshift.tuning.contestant import Contestant
 from gearshift.tuning.finalists import Finalists, Members
-from gearshift.tuning.messages import PAUSE, RUNS, SHORT
 from gearshift.tuning.played import standings
 from gearshift.tuning.table import CostTable, Played
-from gearshift.tuning.tally import Tally, Way
+from gearshift.tuning.tally import Found, Player, Tally
 from gearshift.tuning.weigh import spread_sizes
 
-Run = Callable[[Members, Sequence[int]], Sequence[float]]
-"""Takes the programs of a set and numbers of rows; gives the seconds of a call of each."""
+Run = Callable[[Members, Sequence[int], Through], Sequence[float]]
+"""Takes the programs of a set, numbers of rows, and whose plans are taken; gives the seconds of a
+call of each number."""
 
 COUNTS: Final = {16: 4, 8: 2}
 """How many numbers of rows are played, by how many sets there has to be the time for."""
@@ -34,11 +36,10 @@ _MARGIN: Final = 1.2
 """Plans take longer than they are expected to, and a pass that is not ended tells nothing."""
 _FIELD: Final = 5
 """Sets that play against the first at a time."""
-_SURE: Final = 2.0
 _OUT_AT_LEAST: Final = 0.01
 _OUT: Final = 0.08
-"""Who is behind by more than so many standard errors is out, but by the second part at least, and
-by more than the third in any case."""
+"""Who is behind by more than chance explains is out, but by more than the first of these, and by
+more than the second in any case."""
 _ENOUGH: Final = 2
 """Runs that tell a set from others: of many that ran once one looks best by chance."""
 _TURN: Final = 0.25
@@ -76,38 +77,6 @@ def play_off(
     return _Playoff(finalists, gears, sizes, run, left).play() if finalists.sets else ()
 
 
-class _Contestant:
-    """A set, and how it runs each number of rows."""
-
-    def __init__(self, members: Members, sizes: Sequence[int]) -> None:
-        self.members = members
-        self.builds = frozenset(each.build for each in members)
-        menu = make_menu(members)
-        plans = {rows: menu.planner.plan(rows) for rows in sizes}
-        self._planned = {rows: plan.cost for rows, plan in plans.items()}
-        self._ways = {
-            rows: (rows, tuple((menu.build(piece), piece) for piece in plan.pieces))
-            for rows, plan in plans.items()
-        }
-        self._times = dict.fromkeys(sizes, 0)
-
-    @property
-    def ran(self) -> int:
-        """How often it ran each number of rows."""
-        return min(self._times.values())
-
-    def ran_once(self, rows: int) -> Way:
-        """How it ran that number of rows just now."""
-        self._times[rows] += 1
-        return self._ways[rows]
-
-    def expected(self, sizes: Iterable[int], turns: int = 1) -> float:
-        """Seconds of so many turns: what a probe does, with a call in each that is not timed."""
-        costs = [self._planned[rows] for rows in sizes]
-        pauses = sum(PAUSE for cost in costs if cost < SHORT)
-        return sum(costs) * (RUNS + turns / len(costs)) + pauses
-
-
 class _Playoff:
     def __init__(
         self,
@@ -121,12 +90,14 @@ class _Playoff:
         self._sizes = sizes
         self._run, self._left = run, left
         self._weights = spread_sizes(max(gears))
-        self._known: dict[frozenset[Build], Members] = {}
-        self._first, *self._waiting = self._newcomers(finalists.sets)
+        self._known: dict[Player, Contestant] = {}
+        self._waiting: list[Contestant] = []
+        self._invite(finalists.sets)
+        self._first = self._waiting.pop(0)
         if not self._waiting:
-            self._invite_neighbours(self._first)
-        self._in_play: list[_Contestant] = []
-        self._out: list[_Contestant] = []
+            self._invite(finalists.neighbours(self._first.members, []))
+        self._in_play: list[Contestant] = []
+        self._out: list[Contestant] = []
         self._tally, self._turn = Tally(), 0
         whole = self._first.expected(sizes, len(sizes) // 2)
         self._repeats = max(1, min(_REPEATS, int(min(_PASS, left() / 2) / whole)))
@@ -140,10 +111,17 @@ class _Playoff:
                 self._let_go()
         enough = max(1, min(_ENOUGH, self._first.ran))
         rivals = [*(each for each in self._in_play if each.ran >= enough), *self._out]
-        if not rivals:
-            return ()
-        records = self._tally.found().records
-        return tuple(records[each.builds] for each in (self._first, *rivals))
+        return self._told([self._first, *rivals]) if rivals else ()
+
+    def _told(self, contestants: Sequence[Contestant]) -> tuple[Played, ...]:
+        """Each set as it was quickest."""
+        found = self._tally.found()
+        records = [each.record(found) for each in contestants]
+        scores = standings(records, self._weights).tolist()
+        told: dict[tuple[Build, ...], Played] = {each.builds: each for each in records}
+        for _, record in sorted(zip(scores, records, strict=True), key=lambda each: -each[0]):
+            told[record.builds] = record
+        return tuple(told.values())
 
     def _let_in(self) -> bool:
         """As many as there is time for to tell them from others; whether anybody is there."""
@@ -159,7 +137,7 @@ class _Playoff:
                 self._in_play.append(each)
         return bool(self._in_play)
 
-    def _time_of(self, field: Iterable[_Contestant], sizes: Sequence[int], turns: int = 1) -> float:
+    def _time_of(self, field: Iterable[Contestant], sizes: Sequence[int], turns: int = 1) -> float:
         """Seconds of everybody's turns, by how much longer than expected turns took so far."""
         pace = self._took / self._was_expected if self._was_expected else 1.0
         return pace * sum(each.expected(sizes, turns) for each in field)
@@ -177,35 +155,50 @@ class _Playoff:
                 self._was_expected += sum(each.expected(sizes) for each in field)
         return True
 
-    def _play_turn(self, field: Sequence[_Contestant], sizes: Sequence[int]) -> None:
+    def _play_turn(self, field: Sequence[Contestant], sizes: Sequence[int]) -> None:
         for each in random.sample(field, len(field)):
-            for rows, seconds in zip(sizes, self._run(each.members, sizes), strict=True):
-                self._tally.add(self._turn, each.builds, each.ran_once(rows), seconds)
+            times = self._run(each.members, sizes, each.through)
+            for rows, seconds in zip(sizes, times, strict=True):
+                self._tally.add(self._turn, each.player, each.ran_once(rows), seconds)
         self._turn += 1
 
     def _let_go(self) -> None:
         """Who is too far behind is out, and the leader's neighbours come next."""
         found = self._tally.found()
         field = [self._first, *self._in_play]
-        scores = standings([found.records[each.builds] for each in field], self._weights)
+        scores = standings([each.record(found) for each in field], self._weights)
         leader = field[int(scores.argmin())]
         for each, behind in zip(field, scores / scores.min() - 1, strict=True):
-            by_chance = _SURE * found.error(each.builds, leader.builds)
+            by_chance = found.by_chance(each.player, leader.player)
             if each in self._in_play and behind > min(max(by_chance, _OUT_AT_LEAST), _OUT):
                 self._in_play.remove(each)
                 self._out.append(each)
-        self._invite_neighbours(leader)
+        self._invite(self._finalists.neighbours(leader.members, self._members_known()))
+        self._invite_improved(found, field, leader)
 
-    def _invite_neighbours(self, leader: _Contestant) -> None:
-        near = self._finalists.neighbours(leader.members, self._known.values())
-        self._waiting = [*self._newcomers(near), *self._waiting]
+    def _invite_improved(
+        self, found: Found, field: Sequence[Contestant], leader: Contestant
+    ) -> None:
+        """The same programs with better plans, one such at a time, where these may be enough."""
+        there = Counter(each.builds for each in (*field, *self._waiting))
+        for each in field:
+            one = each.improved(found, [*field, *self._out])
+            records = [leader.record(found), one.record(found, like=each)]
+            best, expected = standings(records, self._weights)
+            is_new = one.player not in self._known and there[each.builds] == 1
+            if is_new and expected <= best * (1 + _OUT_AT_LEAST):
+                self._known[one.player] = one
+                self._waiting.insert(0, one)
 
-    def _newcomers(self, sets: Iterable[Members]) -> list[_Contestant]:
-        """Those that were not yet there."""
-        builds = {frozenset(each.build for each in members): members for members in sets}
-        new = {key: members for key, members in builds.items() if key not in self._known}
-        self._known |= new
-        return [_Contestant(members, self._sizes) for members in new.values()]
+    def _members_known(self) -> set[Members]:
+        return {each.members for each in self._known.values()}
+
+    def _invite(self, sets: Iterable[Members]) -> None:
+        """Those that were not yet there, before all others."""
+        new = [Contestant(members, self._sizes) for members in sets]
+        new = [each for each in new if each.player not in self._known]
+        self._known |= {each.player: each for each in new}
+        self._waiting = [*new, *self._waiting]
 
 
 def _sizes_to_play(members: Members, sizes: Sequence[int], seconds: float) -> tuple[int, ...]:
@@ -213,7 +206,7 @@ def _sizes_to_play(members: Members, sizes: Sequence[int], seconds: float) -> tu
     for count, sets in COUNTS.items():
         places = np.linspace(0, len(sizes) - 1, num=min(count, len(sizes))).round()
         some = tuple(sizes[int(place)] for place in places)
-        if _Contestant(members, some).expected(some, len(some) // 2) * sets <= seconds:
+        if Contestant(members, some).expected(some, len(some) // 2) * sets <= seconds:
             return some
     return ()
 

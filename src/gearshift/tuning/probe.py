@@ -155,7 +155,7 @@ class Probe:
 
         Quick ones come after a pause the first time, as in `_time`, and closely the second.
         """
-        menu = make_menu(request.members)
+        menu = make_menu(request.members, dict(request.through))
         plans = [self._programs.bind(menu.planner.plan(rows), menu) for rows in request.rows]
         executor = self._executors[menu.lanes]
         executor.run(plans[-1], self._feeds)

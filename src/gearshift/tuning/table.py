@@ -20,7 +20,7 @@ from gearshift.options import MAX_THREADS, PRECISIONS
 from gearshift.placing import usable_cores
 from gearshift.tuning.cpu import cpu_signature
 
-TABLE_VERSION: Final = 6
+TABLE_VERSION: Final = 7
 """Version of what a table's fields mean; a table of another version is no table."""
 
 _MAX_ROWS: Final = 2**31 - 1
@@ -82,10 +82,18 @@ class Dropped:
 
 @dataclass(frozen=True)
 class PlanTime:
-    """Seconds of a call of `rows` rows, as a session would run it."""
+    """What a call took as a session would run it.
+
+    Attributes:
+        rows: of the call.
+        seconds: of it.
+        through: those builds of the set whose plan it was, as if there were no others; none if it
+            was the plan of the whole set.
+    """
 
     rows: int
     seconds: float
+    through: tuple[Build, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -313,6 +321,9 @@ def _check_played(sets: Sequence[Played], measured: set[Build]) -> None:
         for time in played.plans:
             if not 0 < time.seconds < math.inf:
                 _refuse("a time of a plan", time.seconds, "finite and more than 0 seconds")
+            if not set(time.through) < set(played.builds):
+                names = [str(build) for build in time.through]
+                _refuse("what a plan is made of", names, "some of the builds of its set, or none")
 
 
 def _check_unlike(where: str, values: Iterable[Hashable]) -> None:

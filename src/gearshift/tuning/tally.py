@@ -9,22 +9,23 @@ that outliers do not move far (Huber's).
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log1p
+from math import exp, log1p
 from typing import Final, TypeVar
 
 import numpy as np
 
 from gearshift.gears.build import Build
+from gearshift.gears.dispatch import Piece
 from gearshift.tuning.choose import EACH_PROGRAM
-from gearshift.tuning.table import PlanTime, Played
 from gearshift.tuning.weigh import Floats, Ints
 
-Builds = frozenset[Build]
-Way = tuple[int, Hashable]
-"""Rows of a call, and what runs them: programs and pieces."""
+Way = tuple[int, tuple[tuple[Build, Piece], ...]]
+"""Rows of a call, and what runs them."""
+Player = tuple[frozenset[Build], Hashable]
+"""A set of programs; and what tells it from others of the same programs."""
 
 _SPREAD: Final = 0.03
 """What programs cost each other is `EACH_PROGRAM` for each of them, give or take so much, until
@@ -36,6 +37,8 @@ _MOST_TURNS: Final = 256
 _MOST_ROUNDS: Final = 30
 _SETTLED: Final = 1e-4
 """Factors that change by a smaller part have been found."""
+_SURE: Final = 2.0
+"""Standard errors."""
 _HUBER: Final = 1.345
 """Standard deviations. What is further off counts the less the further."""
 _NORMAL: Final = 1.2533
@@ -48,63 +51,62 @@ _T = TypeVar("_T", bound=Hashable)
 
 @dataclass(frozen=True)
 class Found:
-    """What the samples of a tally say.
+    """What the samples of a tally say. Factors are logarithms.
 
     Attributes:
-        records: of each set, what its calls take.
-        chance: by what part a call takes longer or less than that; a standard deviation.
-        counts: of each set, the number of samples.
+        ways: what calls take that run in each of these ways.
+        players: what calls take longer for the programs that each of these has.
+        chance: a standard deviation of what a call takes more or less than that.
+        counts: how many samples there are of a way, or of a player.
     """
 
-    records: Mapping[Builds, Played]
+    ways: Mapping[Way, float]
+    players: Mapping[Player, float]
     chance: float
-    counts: Mapping[Builds, int]
+    counts: Mapping[Way | Player, int]
 
-    def error(self, one: Builds, other: Builds) -> float:
-        """By what part calls of two sets may be further apart than was found: a standard error."""
-        return self.chance * float((1 / self.counts[one] + 1 / self.counts[other]) ** 0.5)
+    def seconds(self, player: Player, way: Way) -> float:
+        """Of a call of that player's, run that way, when the machine is as it usually was."""
+        return exp(self.ways[way] + self.players[player])
+
+    def by_chance(self, one: Way | Player, other: Way | Player) -> float:
+        """The part by which one may look quicker than the other: two standard errors."""
+        return _SURE * self.chance * float((1 / self.counts[one] + 1 / self.counts[other]) ** 0.5)
 
 
 class Tally:
     """Samples of sets that run by turns."""
 
     def __init__(self) -> None:
-        self._samples: list[tuple[Way, Builds, int, float]] = []
+        self._samples: list[tuple[Way, Player, int, float]] = []
 
-    def add(self, turn: int, builds: Builds, way: Way, seconds: float) -> None:
-        """Takes what a call of a set took in that turn; turns are numbered from 0 on."""
-        self._samples.append((way, builds, turn, seconds))
+    def add(self, turn: int, player: Player, way: Way, seconds: float) -> None:
+        """Takes what a call took in that turn; turns are numbered from 0 on."""
+        self._samples.append((way, player, turn, seconds))
 
     def found(self) -> Found:
         """What is known by now; there has to be a sample."""
-        way, builds, turn, seconds = zip(*self._samples, strict=True)
+        way, player, turn, seconds = zip(*self._samples, strict=True)
         at_once = 1 + max(turn) // _MOST_TURNS
-        (ways, way_of), (sets, set_of) = _grouped(way), _grouped(builds)
+        (ways, way_of), (players, player_of) = _grouped(way), _grouped(player)
         _, turn_of = _grouped(each // at_once for each in turn)
-        believed = np.array([len(builds) * log1p(EACH_PROGRAM) for builds in sets])
-        factors = _factors(np.log(seconds), (way_of, set_of, turn_of), believed)
-        plans: dict[Builds, list[PlanTime]] = defaultdict(list)
-        for place, one in set(zip(way_of.tolist(), set_of.tolist(), strict=True)):
-            plans[sets[one]].append(PlanTime(ways[place][0], factors.seconds(place, one)))
-        records = {
-            one: Played(tuple(sorted(one)), tuple(sorted(times, key=lambda each: each.rows)))
-            for one, times in plans.items()
-        }
-        return Found(records, factors.chance, Counter(builds))
+        believed = np.array([len(builds) * log1p(EACH_PROGRAM) for builds, _ in players])
+        factors = _factors(np.log(seconds), (way_of, player_of, turn_of), believed)
+        usual = float(np.median(factors.turns))
+        return Found(
+            dict(zip(ways, (factors.ways + usual).tolist(), strict=True)),
+            dict(zip(players, factors.players.tolist(), strict=True)),
+            factors.chance,
+            Counter(way) + Counter(player),
+        )
 
 
 @dataclass(frozen=True)
 class _Factors:
-    """As logarithms. What is left is chance, and `chance` how large it is."""
-
     ways: Floats
-    sets: Floats
+    players: Floats
     turns: Floats
     chance: float
-
-    def seconds(self, way: int, one: int) -> float:
-        """Of a call of that set, run that way, in a usual turn."""
-        return float(np.exp(self.ways[way] + self.sets[one] + np.median(self.turns)))
 
 
 def _factors(logs: Floats, numbers: Sequence[Ints], believed: Floats) -> _Factors:
@@ -112,8 +114,8 @@ def _factors(logs: Floats, numbers: Sequence[Ints], believed: Floats) -> _Factor
 
     Args:
         logs: of the samples.
-        numbers: of each sample's way, of its set and of its turn, from 0 on.
-        believed: of the sets.
+        numbers: of each sample's way, of its player and of its turn, from 0 on.
+        believed: of the players.
     """
     counts = [int(each.max()) + 1 for each in numbers]
     known = max(1, len(logs) - sum(counts))
@@ -130,8 +132,8 @@ def _factors(logs: Floats, numbers: Sequence[Ints], believed: Floats) -> _Factor
         weights = np.minimum(1, _HUBER * chance / np.maximum(rest, _LEAST_CHANCE**2))
         if np.abs(factors - before).max() < _SETTLED:
             break
-    ways, sets, turns = np.split(factors, ends[:-1])
-    return _Factors(ways, sets, turns, chance)
+    ways, players, turns = np.split(factors, ends[:-1])
+    return _Factors(ways, players, turns, chance)
 
 
 def _solved(logs: Floats, places: Ints, weights: Floats, expected: Floats, sure: Floats) -> Floats:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from gearshift.artifact.reader import Artifact
-from gearshift.gears.build import OPEN, Build, Measured, Timing
+from gearshift.gears.build import OPEN, Build, Measured, Through, Timing
 from gearshift.opening import gear_set
 from gearshift.tuning.candidates import candidate_builds, candidate_rows, in_trying_order
 from gearshift.tuning.child import A, Child, ProbeEndedError
@@ -130,9 +130,12 @@ class Trial:
         for candidate, seconds in zip(order, times.seconds, strict=True):
             self._samples.setdefault(candidate, []).append(seconds)
 
-    def run_plans(self, members: Sequence[Measured], rows: Sequence[int]) -> tuple[float, ...]:
-        """Seconds of calls of so many rows with plans of those builds."""
-        return self._ask(RunPlans(tuple(members), tuple(rows)), Times).seconds
+    def run_plans(
+        self, members: Sequence[Measured], rows: Sequence[int], through: Through
+    ) -> tuple[float, ...]:
+        """Seconds of calls of so many rows with plans of those builds, or of some of them."""
+        fewer = tuple((each, tuple(sorted(through[each]))) for each in rows if each in through)
+        return self._ask(RunPlans(tuple(members), tuple(rows), fewer), Times).seconds
 
     def costs(self) -> dict[Candidate, float]:
         """Seconds of each candidate that ran so far."""

@@ -17,7 +17,7 @@ from typing import Final
 
 from gearshift.artifact.reader import Artifact
 from gearshift.errors import EngineError, OptionError
-from gearshift.gears.build import OPEN, Build, Measured
+from gearshift.gears.build import OPEN, Build, Measured, Through
 from gearshift.opening import gear_set
 from gearshift.options import Budget
 from gearshift.tuning.bystanders import Bystanders
@@ -189,11 +189,13 @@ class _Tuning:
         self._played = tuple(each for each in played if each.builds[0].engine in self._trials)
         return bool(self._played)
 
-    def _run_plans(self, members: Sequence[Measured], rows: Sequence[int]) -> Sequence[float]:
+    def _run_plans(
+        self, members: Sequence[Measured], rows: Sequence[int], through: Through
+    ) -> Sequence[float]:
         name = members[0].build.engine
         self._watch.tell("running whole plans", self._watch.passed)
         with self._leaving_out(name):
-            return self._trials[name].run_plans(members, rows)
+            return self._trials[name].run_plans(members, rows, through)
         raise EngineGoneError
 
     def table(self, names: Sequence[str]) -> CostTable:

@@ -1,0 +1,91 @@
+"""A set of programs that plays against others, and how it runs each number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from gearshift.gears.build import Build, Through, make_menu
+from gearshift.tuning.finalists import Members
+from gearshift.tuning.messages import PAUSE, RUNS, SHORT
+from gearshift.tuning.table import PlanTime, Played
+from gearshift.tuning.tally import Found, Player, Way
+
+_QUICKER: Final = 0.02
+"""By more than this part, and by more than chance explains, has another plan to be quicker than
+that which the costs of a set say: of many plans one looks quicker by chance."""
+
+
+class Contestant:
+    """A set, and how it runs each number of rows.
+
+    Attributes:
+        members: its programs.
+        builds: what they are.
+        through: where it takes the plans of a smaller set.
+        ways: how it runs each number of rows.
+        player: what tells it from all others.
+    """
+
+    def __init__(
+        self, members: Members, sizes: Sequence[int], through: Through | None = None
+    ) -> None:
+        self.members = members
+        self.builds = frozenset(each.build for each in members)
+        menu = make_menu(members, through)
+        self.through = {rows: frozenset((through or {})[rows]) for rows in menu.settled}
+        plans = {rows: menu.planner.plan(rows) for rows in sizes}
+        self.ways: Mapping[int, Way] = {
+            rows: (rows, tuple((menu.build(piece), piece) for piece in plan.pieces))
+            for rows, plan in plans.items()
+        }
+        self.player: Player = (self.builds, frozenset(self.through.items()))
+        self._planned = {rows: plan.cost for rows, plan in plans.items()}
+        self._times = dict.fromkeys(sizes, 0)
+
+    @property
+    def ran(self) -> int:
+        """How often it ran each number of rows."""
+        return min(self._times.values())
+
+    def ran_once(self, rows: int) -> Way:
+        """How it ran that number of rows just now."""
+        self._times[rows] += 1
+        return self.ways[rows]
+
+    def expected(self, sizes: Iterable[int], turns: int = 1) -> float:
+        """Seconds of so many turns: what a probe does, with a call in each that is not timed."""
+        costs = [self._planned[rows] for rows in sizes]
+        pauses = sum(PAUSE for cost in costs if cost < SHORT)
+        return sum(costs) * (RUNS + turns / len(costs)) + pauses
+
+    def record(self, found: Found, like: Contestant | None = None) -> Played:
+        """What its calls take; with what programs cost each other as for one that is like it."""
+        player = (like or self).player
+        return Played(
+            tuple(sorted(self.builds)),
+            tuple(
+                PlanTime(
+                    rows, found.seconds(player, way), tuple(sorted(self.through.get(rows, ())))
+                )
+                for rows, way in self.ways.items()
+            ),
+        )
+
+    def improved(self, found: Found, others: Iterable[Contestant]) -> Contestant:
+        """The same programs, with plans of others that have no more, where those ran quicker.
+
+        What costs say is of programs one by one: what it takes to come from one to the next, and
+        what a program loses beside others, shows where plans ran.
+        """
+        smaller = [each for each in others if each.builds <= self.builds]
+        through: dict[int, frozenset[Build]] = {}
+        for rows, way in self.ways.items():
+            rivals = [each for each in smaller if each.ways[rows] in found.ways]
+            best = min([self, *rivals], key=lambda each: found.ways[each.ways[rows]])
+            quicker = found.ways[way] - found.ways[best.ways[rows]]
+            is_quicker = quicker > max(found.by_chance(way, best.ways[rows]), _QUICKER)
+            source = best if is_quicker else self
+            through[rows] = source.through.get(rows, source.builds)
+        fewer = {rows: builds for rows, builds in through.items() if builds < self.builds}
+        return Contestant(self.members, list(self.ways), fewer)
