@@ -189,7 +189,7 @@ def test_plans_of_smaller_sets_are_taken_where_they_ran_quicker() -> None:
     for turn in range(4):
         for each, times in seconds.items():
             for rows, time in times.items():
-                tally.add(turn, each.player, each.ways[rows], time * 1e-3 * 1.01**turn)
+                each.note(tally, turn, rows, time * 1e-3 * 1.01**turn)
     found, everyone = tally.found(), [small, large, other]
     improved = large.improved(found, everyone)
     assert improved.through == {8: small.builds}

@@ -48,7 +48,7 @@ def tally_of(
                 some = way(player, rows)
                 by_chance = math.exp(random.gauss(0, chance)) if chance else 1.0
                 seconds = takes(some) * cost * slower[turn % len(slower)] * by_chance
-                tally.add(turn, player, some, seconds)
+                tally.add(turn, player, some, takes(some), seconds)
     return tally
 
 
@@ -90,8 +90,9 @@ def test_a_machine_that_jumps_about() -> None:
 def test_one_lucky_call_makes_no_set_quick() -> None:
     tally = tally_of({SMALL: 1.0, LARGE: 1.0}, 3)
     for _ in range(2):
-        tally.add(3, LARGE, way(LARGE, 1), takes(way(LARGE, 1)) / 2)
-        tally.add(3, SMALL, way(SMALL, 1), takes(way(SMALL, 1)))
+        some = way(LARGE, 1)
+        tally.add(3, LARGE, some, takes(some), takes(some) / 2)
+        tally.add(3, SMALL, some, takes(some), takes(some))
     assert ratio(tally.found(), LARGE, SMALL, [1]) == pytest.approx(1.0, rel=0.01)
 
 
@@ -100,10 +101,26 @@ def test_of_a_few_calls_on_a_noisy_machine_little_is_believed() -> None:
     random.seed(1)
     tally = tally_of({SMALL: 1.0, OTHER: 1.0}, 6, chance=0.2)
     for rows in SHARED[:2]:
-        tally.add(6, SMALL, way(SMALL, rows), takes(way(SMALL, rows)))
-        tally.add(6, LARGE, way(LARGE, rows), takes(way(LARGE, rows)) * 0.8)
+        some = way(SMALL, rows)
+        tally.add(6, SMALL, some, takes(some), takes(some))
+        tally.add(6, LARGE, some, takes(some), takes(some) * 0.8)
     found = tally.found()
     assert ratio(found, LARGE, SMALL, SHARED[:2]) == pytest.approx(1 + EACH_PROGRAM, abs=0.02)
+
+
+def test_of_a_way_that_ran_little_on_a_noisy_machine_some_of_the_plan_is_believed() -> None:
+    random.seed(4)
+    tally = tally_of({SMALL: 1.0, OTHER: 1.0}, 6, chance=0.2)
+    seldom: Way = 2, ((THREE, Piece(3, 2)),)
+    for turn in range(4):
+        tally.add(turn, SMALL, seldom, 2e-3, 3e-3)
+    found = tally.found()
+    assert 1.2 < found.seconds(SMALL, seldom) / found.seconds(SMALL, way(SMALL, 2)) < 1.45
+    often = tally_of({SMALL: 1.0, OTHER: 1.0}, 6)
+    for turn in range(4):
+        often.add(turn, SMALL, seldom, 2e-3, 3e-3)
+    found = often.found()
+    assert found.seconds(SMALL, seldom) == pytest.approx(3e-3, rel=0.02)
 
 
 def test_a_slow_turn_is_nobodys_fault() -> None:
@@ -111,7 +128,8 @@ def test_a_slow_turn_is_nobodys_fault() -> None:
     tally = tally_of({SMALL: 1.0}, 4)
     for rows in SIZES:
         for player in (SMALL, LARGE):
-            tally.add(4, player, way(player, rows), 2 * takes(way(player, rows)))
+            some = way(player, rows)
+            tally.add(4, player, some, takes(some), 2 * takes(some))
     found = tally.found()
     assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.0, rel=0.002)
     assert ratio(found, LARGE, SMALL, OWN) == pytest.approx(0.9, rel=0.002)
@@ -124,7 +142,7 @@ def test_of_many_turns_some_count_as_one() -> None:
         for player in (SMALL, LARGE) if turn > 500 else (SMALL,):
             rows = 1 + turn % 16
             some = way(player, rows)
-            tally.add(turn, player, some, takes(some) * (1 + turn / 1000))
+            tally.add(turn, player, some, takes(some), takes(some) * (1 + turn / 1000))
     found = tally.found()
     assert ratio(found, LARGE, SMALL, SHARED) == pytest.approx(1.0, rel=0.005)
     assert ratio(found, LARGE, SMALL, OWN) == pytest.approx(0.9, rel=0.005)
@@ -144,7 +162,8 @@ def test_of_many_turns_some_count_as_one() -> None:
 def test_any_samples(samples: list[tuple[int, Player, int, float]]) -> None:
     tally = Tally()
     for turn, player, rows, seconds in samples:
-        tally.add(turn, player, way(player, rows), seconds)
+        some = way(player, rows)
+        tally.add(turn, player, some, takes(some), seconds)
     found = tally.found()
     for _, player, rows, _ in samples:
         some = way(player, rows)

@@ -9,7 +9,7 @@ from gearshift.gears.build import Build, Through, make_menu
 from gearshift.tuning.finalists import Members
 from gearshift.tuning.messages import PAUSE, RUNS, SHORT
 from gearshift.tuning.table import PlanTime, Played
-from gearshift.tuning.tally import Found, Player, Way
+from gearshift.tuning.tally import Found, Player, Tally, Way
 
 _QUICKER: Final = 0.02
 """By more than this part, and by more than chance explains, has another plan to be quicker than
@@ -48,10 +48,10 @@ class Contestant:
         """How often it ran each number of rows."""
         return min(self._times.values())
 
-    def ran_once(self, rows: int) -> Way:
-        """How it ran that number of rows just now."""
+    def note(self, tally: Tally, turn: int, rows: int, seconds: float) -> None:
+        """What a call of so many rows took in that turn."""
         self._times[rows] += 1
-        return self.ways[rows]
+        tally.add(turn, self.player, self.ways[rows], self._planned[rows], seconds)
 
     def expected(self, sizes: Iterable[int], turns: int = 1) -> float:
         """Seconds of so many turns: what a probe does, with a call in each that is not timed."""

@@ -159,7 +159,7 @@ class _Playoff:
         for each in random.sample(field, len(field)):
             times = self._run(each.members, sizes, each.through)
             for rows, seconds in zip(sizes, times, strict=True):
-                self._tally.add(self._turn, each.player, each.ran_once(rows), seconds)
+                each.note(self._tally, self._turn, rows, seconds)
         self._turn += 1
 
     def _let_go(self) -> None:

@@ -30,6 +30,8 @@ Player = tuple[frozenset[Build], Hashable]
 _SPREAD: Final = 0.03
 """What programs cost each other is `EACH_PROGRAM` for each of them, give or take so much, until
 calls have told (ADR 7 has what was seen)."""
+_UNLIKE: Final = 0.15
+"""What a plan takes is the sum of what its programs take by themselves, give or take so much."""
 _DRIFT: Final = 1.0
 """And the machine may be slower or quicker by any factor, about."""
 _MOST_TURNS: Final = 256
@@ -79,10 +81,20 @@ class Tally:
 
     def __init__(self) -> None:
         self._samples: list[tuple[Way, Player, int, float]] = []
+        self._planned: dict[Way, float] = {}
 
-    def add(self, turn: int, player: Player, way: Way, seconds: float) -> None:
-        """Takes what a call took in that turn; turns are numbered from 0 on."""
+    def add(self, turn: int, player: Player, way: Way, planned: float, seconds: float) -> None:
+        """Takes a sample.
+
+        Args:
+            turn: when it was; they are numbered from 0 on.
+            player: whose call it was.
+            way: how that was run.
+            planned: seconds that it should take by the times of single programs.
+            seconds: that it took.
+        """
         self._samples.append((way, player, turn, seconds))
+        self._planned[way] = planned
 
     def found(self) -> Found:
         """What is known by now; there has to be a sample."""
@@ -90,8 +102,9 @@ class Tally:
         at_once = 1 + max(turn) // _MOST_TURNS
         (ways, way_of), (players, player_of) = _grouped(way), _grouped(player)
         _, turn_of = _grouped(each // at_once for each in turn)
+        planned = np.log([self._planned[each] for each in ways])
         believed = np.array([len(builds) * log1p(EACH_PROGRAM) for builds, _ in players])
-        factors = _factors(np.log(seconds), (way_of, player_of, turn_of), believed)
+        factors = _factors(np.log(seconds), (way_of, player_of, turn_of), planned, believed)
         usual = float(np.median(factors.turns))
         return Found(
             dict(zip(ways, (factors.ways + usual).tolist(), strict=True)),
@@ -109,20 +122,21 @@ class _Factors:
     chance: float
 
 
-def _factors(logs: Floats, numbers: Sequence[Ints], believed: Floats) -> _Factors:
+def _factors(logs: Floats, numbers: Sequence[Ints], planned: Floats, believed: Floats) -> _Factors:
     """Those that samples are most likely of, as far as they tell; else what is believed.
 
     Args:
         logs: of the samples.
         numbers: of each sample's way, of its player and of its turn, from 0 on.
+        planned: what is believed of the ways.
         believed: of the players.
     """
     counts = [int(each.max()) + 1 for each in numbers]
     known = max(1, len(logs) - sum(counts))
     ends = np.cumsum(counts)
     places = np.asarray(np.stack(numbers) + (ends - counts)[:, np.newaxis], np.int64)
-    expected = np.concatenate([np.zeros(counts[0]), believed, np.zeros(counts[2])])
-    sure = np.repeat([0.0, 1 / _SPREAD**2, 1 / _DRIFT**2], counts)
+    expected = np.concatenate([planned, believed, np.zeros(counts[2])])
+    sure = np.repeat([1 / _UNLIKE**2, 1 / _SPREAD**2, 1 / _DRIFT**2], counts)
     factors, weights, chance = expected, np.ones(len(logs)), _FIRST_CHANCE
     for _ in range(_MOST_ROUNDS):
         before = factors
