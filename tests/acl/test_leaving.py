@@ -16,6 +16,7 @@ from gearshift.acl.call import Refusal
 from gearshift.acl.codes import Code
 from gearshift.acl.leaving import Work
 from gearshift.acl.streams import Stream
+from threads import threads_allowed
 
 WIDE = """
 wide (float[N, 256] x) => (float[N, 256] y)
@@ -130,14 +131,10 @@ def test_nobody_is_let_in_at_the_end_and_who_is_inside_is_waited_for() -> None:
     assert not thread.is_alive()
 
 
-def test_a_system_without_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
+def test_a_system_without_more_threads() -> None:
     address, _ = memory.malloc(4, 0)
     stream, _ = runtime.create_stream()
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+    with threads_allowed(0):
         ret = memory.memset_async(address, 4, 1, 4, stream)
         assert ret == Code.RT_INTERNAL_ERROR == 507000
         assert util.start_thread(print, []) == (0, 507000)

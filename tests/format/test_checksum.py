@@ -32,6 +32,7 @@ from gearshift.artifact.pool import WeightPool
 from gearshift.artifact.reader import Artifact
 from gearshift.artifact.writer import embed_costs, write_artifact
 from gearshift.errors import CorruptArtifactError, NewerArtifactError
+from threads import threads_allowed
 
 MIB = 1 << 20
 
@@ -194,22 +195,12 @@ def test_where_no_more_threads_may_be_started(
     allowed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = with_pieces(many_weights(5 * MIB), MIB)
-    start, started = threading.Thread.start, 0
-
-    def rarely(thread: threading.Thread) -> None:
-        nonlocal started
-        if started == allowed:
-            raise RuntimeError("can't start new thread")
-        started += 1
-        start(thread)
-
     monkeypatch.setattr(module, "usable_cores", lambda: 3)
-    monkeypatch.setattr(threading.Thread, "start", rarely)
-    Artifact.from_bytes(data).close()
-    started = 0
-    with pytest.raises(CorruptArtifactError):
+    with threads_allowed(allowed):
+        Artifact.from_bytes(data).close()
+    with threads_allowed(allowed) as started, pytest.raises(CorruptArtifactError):
         Artifact.from_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    assert started == allowed
+    assert len(started) == allowed
 
 
 def test_ctrl_c_leaves_the_pieces_that_nobody_began(monkeypatch: pytest.MonkeyPatch) -> None:

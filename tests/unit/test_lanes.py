@@ -15,6 +15,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError  # a class of 
 import pytest
 
 from gearshift.lanes import Lanes
+from threads import threads_allowed
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -43,19 +44,10 @@ def test_tasks_run_at_the_same_time_the_first_on_the_callers_thread() -> None:
 
 @pytest.mark.parametrize("allowed", [0, 1, 2])
 def test_where_no_more_threads_may_be_started(
-    allowed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    allowed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    started: list[threading.Thread] = []
-    start = threading.Thread.start
-
-    def rarely(thread: threading.Thread) -> None:
-        if len(started) == allowed:
-            raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", rarely)
-    lanes = Lanes(4, 4)
+    with threads_allowed(allowed) as started:
+        lanes = Lanes(4, 4)
     assert f"of 4 lanes only {allowed + 1} run side by side: can't start" in caplog.text
     ran: list[int] = []
     lanes.run([lambda: ran.append(threading.get_ident()) for _ in range(4)])

@@ -28,6 +28,7 @@ from gearshift.gears.build import Build
 from gearshift.networks import Room
 from gearshift.programs import Programs
 from gearshift.tensors import Array, Shape
+from threads import threads_allowed
 
 
 class Watched(NullEngine):
@@ -435,16 +436,11 @@ def test_a_program_is_built_for_its_threads(engine: Watched, tmp_path: Path) -> 
 
 
 def test_calls_go_on_where_no_thread_can_be_started(
-    engine: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Watched, tmp_path: Path
 ) -> None:
     engine.may_build.set()
-
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     with gearshift.load(null_artifact(tmp_path)) as model:
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", refuse)
+        with threads_allowed(0):
             for _ in range(2):
                 np.testing.assert_array_equal(model.run({"x": rows(8)})["y"], sums(rows(8)))
         model.run({"x": rows(8)})
