@@ -84,7 +84,7 @@ class Track:
         wanted = set(self.menu.builds) if gears is None else set()
         for gear in gears or ():
             self.frame.of_rows(gear)
-            wanted |= self.menu.builds_of(self.plan(gear))
+            wanted |= self.menu.at(gear).builds_of(self.plan(gear))
         for build in sorted(wanted):
             self._programs.get(build)
 
@@ -97,7 +97,7 @@ class Track:
 
     def plan(self, rows: int) -> Plan:
         """The pieces for that many rows, once their programs are built. Raises GearError."""
-        return self._plan(rows, self.menu)
+        return self._plan(rows, self.menu.at(rows))
 
     def run(
         self,
@@ -163,7 +163,8 @@ class Track:
             plan, menu = self._within_reach(gear or rows)
             bound = self._programs.bind(plan if gear is None else plan.first(rows), menu)
         is_small = len(known) < _REMEMBERED and len(plan.pieces) <= SMALL
-        if menu is self.menu and is_small and not self._programs.is_limited:
+        is_settled = menu is self.menu.at(gear or rows)
+        if is_settled and is_small and not self._programs.is_limited:
             known[rows, gear] = bound
         return bound
 
@@ -173,15 +174,15 @@ class Track:
         While better programs are being built, those that are there answer, be it row by row.
         """
         strategy = self.strategy
-        menu = strategy.menu
+        menu = strategy.menu.at(rows)
         plan = self._plan(rows, menu)
         missing = [build for build in menu.builds_of(plan) if not self._programs.has(build)]
         if not missing or not strategy.may_split:
             return plan, menu
-        if not self._programs.built and not self._start(menu.starter):
+        if not self._programs.built and not self._start(strategy.menu.starter):
             return plan, menu
         self._programs.want(missing)
-        ready = self._ready_menu(self._programs.built)
+        ready = self._ready_menu(self._programs.built).at(rows)
         return (self._plan(rows, ready), ready) if ready.wide else (plan, menu)
 
     def _start(self, build: Build) -> bool:

@@ -146,33 +146,48 @@ def test_an_open_build_is_offered_for_the_rows_between_those_it_was_timed_at() -
 
 
 def test_an_open_build_has_to_lose_more_before_it_runs_in_pieces() -> None:
-    """To it each piece is another number of rows."""
-    for per_row, *expected in ((1.02, "4", "4"), (1.06, "4", "2x2"), (1.1, "2x2", "2x2")):
-        seconds = {2: 2.0, 4: 4.0 * per_row}
-        timings = tuple(Timing(rows, each, each) for rows, each in seconds.items())
-        opened = [Measured(Build("openvino", OPEN), timings, 1)]
-        fixed = [Measured(Build("openvino", each.rows), (each,), 1) for each in timings]
-        plans = [make_menu(some).planner.plan(4).short for some in (opened, fixed)]
+    """To it each piece is another number of rows; to what runs in its stead none is."""
+    for per_row, *expected in (
+        (1.02, "4", "4", "4"),
+        (1.06, "4", "2x2", "2x2"),
+        (1.1, "2x2", "2x2", "2x2"),
+    ):
+        timings = Timing(2, 2.0, 2.0), Timing(4, 4.0 * per_row, 4.0 * per_row)
+        opened = Measured(Build("openvino", OPEN), timings, 1)
+        two, four = (Measured(Build("openvino", each.rows), (each,), 1) for each in timings)
+        quicker = Measured(two.build, (Timing(2, 1.999, 1.999),), 1)
+        plans = [
+            make_menu(some).planner.plan(4).short
+            for some in ([opened], [two, four], [opened, quicker])
+        ]
         assert plans == expected
 
 
 def test_a_plan_through_some_of_the_builds() -> None:
-    whole, pair = make_menu([PAIR, ANY]), make_menu([PAIR])
-    menu = make_menu([PAIR, ANY], {5: [PAIR.build]})
-    assert whole.planner.plan(5).short == "5"
-    assert menu.planner.plan(5) == pair.planner.plan(5)
-    assert menu.planner.plan(5).short == "1x5"
-    assert menu.planner.plan(4) == whole.planner.plan(4)
-    assert menu.only([PAIR.build]).planner.plan(5) == pair.planner.plan(5)
-    assert not menu.only([ANY.build]).settled
+    """It goes for the numbers of rows around as well, up to where another one is as near."""
+    whole, small = make_menu([SMALL, PAIR, ANY]), make_menu([SMALL])
+    everything = [SMALL.build, PAIR.build, ANY.build]
+    through = {1: everything, 5: [SMALL.build], 8: everything}
+    menu = make_menu([SMALL, PAIR, ANY], through)
+    for rows in range(40):
+        wanted = small if 4 <= rows <= 6 else whole
+        assert menu.at(rows).planner.plan(rows) == wanted.planner.plan(rows)
+    plan = menu.at(5).planner.plan(5)
+    assert plan.short == "1x5" != whole.planner.plan(5).short
+    assert menu.at(5).builds_of(plan) == {SMALL.build}  # which beside PAIR runs no row by itself
+    assert menu.at(8) is menu.at(100) is menu
+    assert SMALL.build in menu.builds
+    assert SMALL.build not in whole.builds
+    beyond = make_menu([SMALL, PAIR, ANY], {1: everything, 5: [SMALL.build]})
+    assert beyond.at(1000).planner.plan(1000).short == "1x1000"
 
 
-def test_a_build_that_runs_as_another_there_is_no_plan() -> None:
-    """Alone the larger one runs single rows, beside the smaller one that does."""
-    slow = Measured(Build("openvino", 1, threads=1), (Timing(1, 5.0, 5.0),), 1)
-    quick = Measured(Build("openvino", 1), (Timing(1, 4.0, 4.0),), 1)
-    assert not make_menu([slow, quick], {2: [slow.build]}).settled
-    assert make_menu([slow, quick], {2: [quick.build]}).settled
+def test_fewer_builds_that_are_not_all_there_plan_nothing() -> None:
+    menu = make_menu([SMALL, PAIR, ANY], {5: [SMALL.build], 8: [PAIR.build, ANY.build]})
+    left = menu.only({SMALL.build, PAIR.build})
+    assert left.at(5).builds == (SMALL.build,)
+    assert left.at(8) is left
+    assert left.builds == (SMALL.build, PAIR.build)
 
 
 def test_a_build_says_what_it_is() -> None:

@@ -435,9 +435,7 @@ def test_a_program_is_built_for_its_threads(engine: Watched, tmp_path: Path) -> 
     assert engine.threads == [0, 1, 1]
 
 
-def test_calls_go_on_where_no_thread_can_be_started(
-    engine: Watched, tmp_path: Path
-) -> None:
+def test_calls_go_on_where_no_thread_can_be_started(engine: Watched, tmp_path: Path) -> None:
     engine.may_build.set()
     with gearshift.load(null_artifact(tmp_path)) as model:
         with threads_allowed(0):

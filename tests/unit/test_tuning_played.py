@@ -72,13 +72,15 @@ def test_it_depends_on_what_comes() -> None:
 
 
 def test_plans_are_as_they_ran() -> None:
-    """Rows 2 ran as the smallest alone would run them, which costs are against."""
-    times = PlanTime(1, 2.0), PlanTime(2, 3.5, (ONE.build,)), PlanTime(3, 4.0)
+    """2 and 5 rows ran as the smallest alone would run them, which costs are against."""
+    alone = (ONE.build,)
+    times = PlanTime(1, 2.0), PlanTime(2, 3.5, alone), PlanTime(3, 4.0), PlanTime(6, 9.0, alone)
     table = with_played(Played(tuple(each.build for each in LOOKS_BEST), times))
-    planner = menu_of(table, choose(table, "speed", GEARS)).planner
-    assert [planner.plan(rows).short for rows in (1, 2, 3, 5)] == ["1", "1x2", "3", "3 + 2"]
+    menu = menu_of(table, choose(table, "speed", GEARS))
+    plans = {rows: menu.at(rows).planner.plan(rows).short for rows in (1, 2, 3, 4, 5, 6, 9)}
+    assert plans == {1: "1", 2: "1x2", 3: "3", 4: "3 + 1", 5: "1x5", 6: "1x6", 9: "1x9"}
     assert make_menu(LOOKS_BEST).planner.plan(2).short == "2"
-    assert menu_of(with_played(), LOOKS_BEST).planner.plan(2).short == "2"
+    assert menu_of(with_played(), LOOKS_BEST).at(2).planner.plan(2).short == "2"
 
 
 def test_no_size_pays_for_all_others() -> None:

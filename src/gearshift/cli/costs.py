@@ -204,10 +204,10 @@ def _plan_cost(
     wide = [each for each in table.measured if each.build.lanes == 1]
     rooms = [gear for gear in gears if gear == rows or (gear > rows and not exact)]
     return PlanCost(
-        plan=menu.exact_plan(rows) if exact else menu.planner.plan(rows),
+        plan=menu.exact_plan(rows) if exact else menu.at(rows).planner.plan(rows),
         dynamic=_quickest([each for each in wide if is_open(each)], [rows]),
         one_gear=_quickest(wide, rooms),
-        as_it_ran=rows in menu.settled,
+        as_it_ran=menu.at(rows) is not menu,
     )
 
 

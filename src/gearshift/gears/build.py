@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -24,9 +25,9 @@ ResNet-50 and an encoder that were better by their tables (1.6 and 0.6 % over 1 
 to 6 % longer.
 """
 SPLITTING_OPEN: Final = 0.08
-"""The same where that program is an engine's own dynamic batch, to which each piece is another
-number of rows: plans of an encoder that were 4 % better by their table (9 + 2, 13 + 3) took 6 to
-8 % longer where numbers of rows change.
+"""The same of pieces that run on an engine's own dynamic batch, to which each is another number of
+rows: plans of an encoder that were 4 % better by their table (9 + 2, 13 + 3) took 6 to 8 % longer
+where numbers of rows change.
 """
 
 
@@ -112,7 +113,7 @@ class Offer:
 
 
 Through = Mapping[int, Collection[Build]]
-"""Rows -> those of some builds whose plan is taken, as if there were no others."""
+"""Rows -> those of some builds (be it all) whose plan is taken, as if there were no others."""
 
 
 @dataclass(frozen=True, eq=False)  # compared and hashed as itself: it holds dicts
@@ -123,15 +124,16 @@ class Menu:
         wide: rows -> offer, for executions that have the machine to themselves.
         side: rows -> offer, for executions with one such in each lane; empty for no lanes.
         lanes: how many lanes run side by side in offers of `side`.
-        margins: rows -> by more than which part several pieces have to win over that one.
-        settled: rows -> the plan that is taken whatever the costs say.
+        is_measured: whether costs were measured, so that plans of several pieces have to win by
+            more than what that leaves uncertain.
+        fewer: rows -> the menu of fewer builds that plans as many, and those around; None for this.
     """
 
     wide: Mapping[int, Offer]
     side: Mapping[int, Offer] = field(default_factory=dict)
     lanes: int = 1
-    margins: Mapping[int, float] = field(default_factory=dict)
-    settled: Mapping[int, Plan] = field(default_factory=dict)
+    is_measured: bool = False
+    fewer: Mapping[int, Menu | None] = field(default_factory=dict)
 
     @cached_property
     def planner(self) -> Planner:
@@ -140,15 +142,20 @@ class Menu:
             {rows: offer.seconds for rows, offer in self.wide.items()},
             {rows: offer.seconds for rows, offer in self.side.items()},
             self.lanes,
-            self.margins,
-            self.settled,
+            self._margin if self.is_measured else None,
         )
+
+    def at(self, rows: int) -> Menu:
+        """What plans that many rows, and runs the plan: as the nearest that `fewer` knows."""
+        nearest = min(self.fewer, key=lambda each: (abs(each - rows), each), default=0)
+        return self.fewer.get(nearest) or self
 
     @property
     def builds(self) -> tuple[Build, ...]:
         """Every build that it can call for, each once, in a fixed order."""
         offers = (*self.wide.values(), *self.side.values())
-        return tuple(sorted({offer.build for offer in offers}))
+        others = (build for menu in self.fewer.values() if menu for build in menu.builds)
+        return tuple(sorted({*(offer.build for offer in offers), *others}))
 
     @property
     def starter(self) -> Build:
@@ -173,14 +180,19 @@ class Menu:
         """The plan of rows that can be neither padded nor split: one piece of exactly as many."""
         return Plan(rows, (Piece(rows, rows),), self.wide[rows].seconds)
 
-    def only(self, builds: Collection[Build]) -> Menu:
+    def only(self, builds: AbstractSet[Build]) -> Menu:
         """What is left if there are no other builds than those."""
         wide = {rows: offer for rows, offer in self.wide.items() if offer.build in builds}
         side = {rows: offer for rows, offer in self.side.items() if offer.build in builds}
-        settled = {
-            rows: plan for rows, plan in self.settled.items() if self.builds_of(plan) <= {*builds}
+        fewer = {
+            rows: menu if menu and {*menu.builds} <= builds else None
+            for rows, menu in self.fewer.items()
         }
-        return Menu(wide, side, self.lanes if side else 1, self.margins, settled)
+        return Menu(wide, side, self.lanes if side else 1, self.is_measured, fewer)
+
+    def _margin(self, plan: Plan) -> float:
+        is_open = any(build.rows == OPEN for build in self.builds_of(plan))
+        return SPLITTING_OPEN if is_open else SPLITTING
 
 
 def make_menu(measured: Iterable[Measured], through: Through | None = None) -> Menu:
@@ -190,8 +202,7 @@ def make_menu(measured: Iterable[Measured], through: Through | None = None) -> M
 
     Args:
         measured: the builds.
-        through: whose plans are taken. One that has a piece that the menu would run on another
-            build is left out.
+        through: whose plans are taken, also of numbers of rows between and beyond.
     """
     measured = tuple(measured)
     wide: dict[int, Offer] = {}
@@ -203,24 +214,14 @@ def make_menu(measured: Iterable[Measured], through: Through | None = None) -> M
             _keep_quicker(wide, timing.rows, Offer(each.build, timing.alone))
             if each.build.lanes > 1:
                 _keep_quicker(side, timing.rows, Offer(each.build, timing.seconds))
-    margins = {rows: _margin(offer.build) for rows, offer in wide.items()}
-    menu = Menu(wide, side, lanes, margins)
-    return replace(menu, settled=dict(_settled(menu, measured, through))) if through else menu
-
-
-def _settled(
-    menu: Menu, measured: Sequence[Measured], through: Through
-) -> Iterator[tuple[int, Plan]]:
-    for builds in {frozenset(each) for each in through.values()}:
-        fewer = make_menu(each for each in measured if each.build in builds)
-        for rows in (rows for rows, each in through.items() if builds == {*each}):
-            plan = fewer.planner.plan(rows)
-            if all(menu.build(piece) == fewer.build(piece) for piece in plan.pieces):
-                yield rows, plan
-
-
-def _margin(build: Build) -> float:
-    return SPLITTING_OPEN if build.rows == OPEN else SPLITTING
+    everything = frozenset(each.build for each in measured)
+    named = {rows: frozenset(builds) for rows, builds in (through or {}).items()}
+    menus = {
+        builds: make_menu(each for each in measured if each.build in builds)
+        for builds in {*named.values()} - {everything}
+    }
+    fewer = {rows: menus.get(builds) for rows, builds in named.items()}
+    return Menu(wide, side, lanes, is_measured=True, fewer=fewer)
 
 
 def _keep_quicker(offers: dict[int, Offer], rows: int, offer: Offer) -> None:

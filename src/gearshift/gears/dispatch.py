@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -136,8 +136,7 @@ class Planner:
         costs: Mapping[int, float],
         lane_costs: Mapping[int, float] | None = None,
         lanes: int = 1,
-        margins: Mapping[int, float] | None = None,
-        settled: Mapping[int, Plan] | None = None,
+        margin: Callable[[Plan], float] | None = None,
     ) -> None:
         """Takes the costs.
 
@@ -145,21 +144,20 @@ class Planner:
             costs: by gear, of a piece that has the machine to itself.
             lane_costs: by gear, with one such piece in each of `lanes`.
             lanes: how many pieces run side by side.
-            margins: by gear. Several pieces must cost less by more than this part than one run of a
-                gear of exactly as many rows, which is taken otherwise.
-            settled: by rows, plans that are taken whatever the costs say.
+            margin: of a plan of several pieces, by more than which part it must cost less than one
+                run of a gear of exactly as many rows, which is taken otherwise; None for 0.
         """
         self._wide = _Sequences(costs)
         self._side = _Sequences(lane_costs) if lane_costs and lanes > 1 else None
         self._lanes = lanes
-        self._margins = margins or {}
+        self._margin = margin
         self._unit = self._wide.steady
         self._unit_cost = self._wide.costs[self._unit]
         self._side_is_steady = False
         self._periodic_from = self._wide.periodic_from(self._unit)
         if self._side is not None:
             self._weigh_lanes(self._side)
-        self._plans = dict(settled or {})
+        self._plans: dict[int, Plan] = {}
         self._remembered = 0  # pieces; threads may count one too few, which does no harm
 
     @property
@@ -176,7 +174,7 @@ class Planner:
             raise InternalError(f"cannot plan {rows} rows")
         plan = self._plan(rows)
         whole = self.costs.get(rows, math.inf)
-        if whole <= plan.cost * (1 + self._margins.get(rows, 0.0)):
+        if whole <= plan.cost * (1 + (self._margin(plan) if self._margin else 0.0)):
             plan = Plan(rows, (Piece(rows, rows),), whole)
         count = len(plan.pieces)
         if count <= SMALL and self._remembered + count <= _REMEMBERED:

@@ -12,8 +12,9 @@ from gearshift.tuning.table import PlanTime, Played
 from gearshift.tuning.tally import Found, Player, Tally, Way
 
 _QUICKER: Final = 0.02
-"""By more than this part, and by more than chance explains, has another plan to be quicker than
-that which the costs of a set say: of many plans one looks quicker by chance."""
+_LUCK: Final = 1.5
+"""By more than this part, and by more than so many times what chance explains, has another plan to
+be quicker than that which costs say: of many plans one looks quicker by chance."""
 
 
 class Contestant:
@@ -22,7 +23,7 @@ class Contestant:
     Attributes:
         members: its programs.
         builds: what they are.
-        through: where it takes the plans of a smaller set.
+        through: whose plans it takes; empty for those of all its programs.
         ways: how it runs each number of rows.
         player: what tells it from all others.
     """
@@ -32,14 +33,15 @@ class Contestant:
     ) -> None:
         self.members = members
         self.builds = frozenset(each.build for each in members)
-        menu = make_menu(members, through)
-        self.through = {rows: frozenset((through or {})[rows]) for rows in menu.settled}
-        plans = {rows: menu.planner.plan(rows) for rows in sizes}
+        self.through = {rows: frozenset(builds) for rows, builds in (through or {}).items()}
+        self.player = player_of(members, self.through)
+        menu = make_menu(members, self.through)
+        menus = {rows: menu.at(rows) for rows in sizes}
+        plans = {rows: each.planner.plan(rows) for rows, each in menus.items()}
         self.ways: Mapping[int, Way] = {
-            rows: (rows, tuple((menu.build(piece), piece) for piece in plan.pieces))
+            rows: (rows, tuple((menus[rows].build(piece), piece) for piece in plan.pieces))
             for rows, plan in plans.items()
         }
-        self.player: Player = (self.builds, frozenset(self.through.items()))
         self._planned = {rows: plan.cost for rows, plan in plans.items()}
         self._times = dict.fromkeys(sizes, 0)
 
@@ -65,9 +67,7 @@ class Contestant:
         return Played(
             tuple(sorted(self.builds)),
             tuple(
-                PlanTime(
-                    rows, found.seconds(player, way), tuple(sorted(self.through.get(rows, ())))
-                )
+                PlanTime(rows, found.seconds(player, way), self._fewer(rows))
                 for rows, way in self.ways.items()
             ),
         )
@@ -84,8 +84,19 @@ class Contestant:
             rivals = [each for each in smaller if each.ways[rows] in found.ways]
             best = min([self, *rivals], key=lambda each: found.ways[each.ways[rows]])
             quicker = found.ways[way] - found.ways[best.ways[rows]]
-            is_quicker = quicker > max(found.by_chance(way, best.ways[rows]), _QUICKER)
+            is_quicker = quicker > max(_LUCK * found.by_chance(way, best.ways[rows]), _QUICKER)
             source = best if is_quicker else self
             through[rows] = source.through.get(rows, source.builds)
-        fewer = {rows: builds for rows, builds in through.items() if builds < self.builds}
-        return Contestant(self.members, list(self.ways), fewer)
+        is_plain = all(builds == self.builds for builds in through.values())
+        return Contestant(self.members, list(self.ways), {} if is_plain else through)
+
+    def _fewer(self, rows: int) -> tuple[Build, ...]:
+        """Whose plan it takes, if not that of all its programs."""
+        builds = self.through.get(rows, self.builds)
+        return tuple(sorted(builds)) if builds < self.builds else ()
+
+
+def player_of(members: Members, through: Through) -> Player:
+    """What tells a set that takes those plans from all others."""
+    plans = frozenset((rows, frozenset(builds)) for rows, builds in through.items())
+    return frozenset(each.build for each in members), plans

@@ -62,8 +62,9 @@ def played_members(table: CostTable, played: Played) -> tuple[Measured, ...]:
 def menu_of(table: CostTable, members: Sequence[Measured]) -> Menu:
     """What a session plans with that has these programs: as they ran, where they did."""
     record = record_of(table, members)
-    plans = record.plans if record else ()
-    return make_menu(members, {time.rows: time.through for time in plans if time.through})
+    if record is None or not any(time.through for time in record.plans):
+        return make_menu(members)
+    return make_menu(members, {time.rows: time.through or record.builds for time in record.plans})
 
 
 def standings(played: Sequence[Played], weights: Mapping[int, float]) -> Floats:

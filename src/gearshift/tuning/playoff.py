@@ -19,7 +19,7 @@ import numpy as np
 from gearshift.gears.build import Build, Through
 from gearshift.options import Budget
 from gearshift.tuning.choose import choose
-from gearshift.tuning.contestant import Contestant
+from gearshift.tuning.contestant import Contestant, player_of
 from gearshift.tuning.finalists import Finalists, Members
 from gearshift.tuning.played import standings
 from gearshift.tuning.table import CostTable, Played
@@ -38,8 +38,8 @@ _FIELD: Final = 5
 """Sets that play against the first at a time."""
 _OUT_AT_LEAST: Final = 0.01
 _OUT: Final = 0.08
-"""Who is behind by more than chance explains is out, but by more than the first of these, and by
-more than the second in any case."""
+"""Who is behind by more than chance explains is out; not by less than the first of these parts, and
+by more than the second whatever chance explains."""
 _ENOUGH: Final = 2
 """Runs that tell a set from others: of many that ran once one looks best by chance."""
 _TURN: Final = 0.25
@@ -109,7 +109,9 @@ class _Playoff:
         with contextlib.suppress(EngineGoneError):
             while self._let_in() and self._play_pass():
                 self._let_go()
-        enough = max(1, min(_ENOUGH, self._first.ran))
+        if not self._first.ran:
+            return ()
+        enough = min(_ENOUGH, self._first.ran)
         rivals = [*(each for each in self._in_play if each.ran >= enough), *self._out]
         return self._told([self._first, *rivals]) if rivals else ()
 
@@ -195,8 +197,11 @@ class _Playoff:
 
     def _invite(self, sets: Iterable[Members]) -> None:
         """Those that were not yet there, before all others."""
-        new = [Contestant(members, self._sizes) for members in sets]
-        new = [each for each in new if each.player not in self._known]
+        new = [
+            Contestant(members, self._sizes)
+            for members in sets
+            if player_of(members, {}) not in self._known
+        ]
         self._known |= {each.player: each for each in new}
         self._waiting = [*new, *self._waiting]
 

@@ -156,7 +156,10 @@ class Probe:
         Quick ones come after a pause the first time, as in `_time`, and closely the second.
         """
         menu = make_menu(request.members, dict(request.through))
-        plans = [self._programs.bind(menu.planner.plan(rows), menu) for rows in request.rows]
+        plans = [
+            self._programs.bind(each.planner.plan(rows), each)
+            for rows, each in ((rows, menu.at(rows)) for rows in request.rows)
+        ]
         executor = self._executors[menu.lanes]
         executor.run(plans[-1], self._feeds)
         return Times(tuple(self._plan_seconds(executor, bound) for bound in plans))

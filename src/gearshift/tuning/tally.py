@@ -27,13 +27,17 @@ Way = tuple[int, tuple[tuple[Build, Piece], ...]]
 Player = tuple[frozenset[Build], Hashable]
 """A set of programs; and what tells it from others of the same programs."""
 
-_SPREAD: Final = 0.03
-"""What programs cost each other is `EACH_PROGRAM` for each of them, give or take so much, until
-calls have told (ADR 7 has what was seen)."""
 _UNLIKE: Final = 0.15
-"""What a plan takes is the sum of what its programs take by themselves, give or take so much."""
+"""What a plan takes is the sum of what its programs take by themselves, give or take so much. This
+and the next three are standard deviations, and what is believed until calls have told."""
+_SPREAD: Final = 0.03
+"""What the programs of a set cost it is `EACH_PROGRAM` for each, all of it give or take so much
+(ADR 7 has what was seen)."""
 _DRIFT: Final = 1.0
-"""And the machine may be slower or quicker by any factor, about."""
+"""In a turn the machine is as quick as usual, but for any factor, about."""
+_CHANCE: Final = 0.05
+_CHANCE_COUNTS: Final = 8
+"""How large chance is; and so many samples that nothing else is found from tell as much."""
 _MOST_TURNS: Final = 256
 """That are told apart; of more, some that follow each other count as one."""
 _MOST_ROUNDS: Final = 30
@@ -43,10 +47,9 @@ _SURE: Final = 2.0
 """Standard errors."""
 _HUBER: Final = 1.345
 """Standard deviations. What is further off counts the less the further."""
-_NORMAL: Final = 1.2533
-"""A standard deviation over the mean distance from the middle."""
-_FIRST_CHANCE: Final = 0.1
-_LEAST_CHANCE: Final = 1e-4
+_WITHIN: Final = 0.71
+"""Variance of a normal distribution whose values stop at so many deviations."""
+_TINY: Final = 1e-9
 
 _T = TypeVar("_T", bound=Hashable)
 
@@ -128,36 +131,48 @@ def _factors(logs: Floats, numbers: Sequence[Ints], planned: Floats, believed: F
     Args:
         logs: of the samples.
         numbers: of each sample's way, of its player and of its turn, from 0 on.
-        planned: what is believed of the ways.
+        planned: what is believed of the ways, but for a factor that all have in common.
         believed: of the players.
     """
     counts = [int(each.max()) + 1 for each in numbers]
-    known = max(1, len(logs) - sum(counts))
     ends = np.cumsum(counts)
     places = np.asarray(np.stack(numbers) + (ends - counts)[:, np.newaxis], np.int64)
-    expected = np.concatenate([planned, believed, np.zeros(counts[2])])
+    usual = np.median(logs - planned[numbers[0]])
+    expected = np.concatenate([planned + usual, believed, np.zeros(counts[2])])
     sure = np.repeat([1 / _UNLIKE**2, 1 / _SPREAD**2, 1 / _DRIFT**2], counts)
-    factors, weights, chance = expected, np.ones(len(logs)), _FIRST_CHANCE
+    factors, weights, chance = expected, np.ones(len(logs)), _CHANCE
     for _ in range(_MOST_ROUNDS):
-        before = factors
-        factors = _solved(logs, places, weights / chance**2, expected, sure)
+        before = np.append(factors, chance)
+        factors, used = _solved(logs, places, weights / chance**2, expected, sure)
         rest = np.abs(logs - factors[places].sum(axis=0))
-        chance = max(_LEAST_CHANCE, float(_NORMAL * rest.mean() * (len(logs) / known) ** 0.5))
-        weights = np.minimum(1, _HUBER * chance / np.maximum(rest, _LEAST_CHANCE**2))
-        if np.abs(factors - before).max() < _SETTLED:
+        chance = _chance(rest, chance, len(logs) - used)
+        weights = np.minimum(1, _HUBER * chance / np.maximum(rest, _TINY))
+        if np.abs(np.append(factors, chance) - before).max() < _SETTLED:
             break
     ways, players, turns = np.split(factors, ends[:-1])
     return _Factors(ways, players, turns, chance)
 
 
-def _solved(logs: Floats, places: Ints, weights: Floats, expected: Floats, sure: Floats) -> Floats:
-    """Least squares, each sample being a sum of factors, one at each of its places."""
+def _solved(
+    logs: Floats, places: Ints, weights: Floats, expected: Floats, sure: Floats
+) -> tuple[Floats, float]:
+    """Least squares, each sample being a sum of factors, one at each of its places.
+
+    Also how many samples the factors used up: one each, but for what was believed of them.
+    """
     count = len(sure)
     pairs = (places[:, np.newaxis] * count + places).reshape(-1, len(logs))
     normal = sum(np.bincount(pair, weights, count * count) for pair in pairs)
     right = sum(np.bincount(place, weights * logs, count) for place in places)
-    matrix = np.reshape(normal, (count, count)) + np.diag(sure)
-    return np.linalg.solve(matrix, right + sure * expected)
+    inverse = np.linalg.inv(np.reshape(normal, (count, count)) + np.diag(sure))
+    return inverse @ (right + sure * expected), count - float(inverse.diagonal() @ sure)
+
+
+def _chance(rest: Floats, chance: float, left: float) -> float:
+    """How far samples are off, by so many that tell; what is far off counts as not so far."""
+    within = np.minimum(rest, _HUBER * chance) ** 2
+    total = within.sum() / _WITHIN + _CHANCE_COUNTS * _CHANCE**2
+    return float(np.sqrt(total / (max(0.0, left) + _CHANCE_COUNTS)))
 
 
 def _grouped(values: Iterable[_T]) -> tuple[list[_T], Ints]:

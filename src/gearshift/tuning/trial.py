@@ -134,8 +134,8 @@ class Trial:
         self, members: Sequence[Measured], rows: Sequence[int], through: Through
     ) -> tuple[float, ...]:
         """Seconds of calls of so many rows with plans of those builds, or of some of them."""
-        fewer = tuple((each, tuple(sorted(through[each]))) for each in rows if each in through)
-        return self._ask(RunPlans(tuple(members), tuple(rows), fewer), Times).seconds
+        plans = tuple((each, tuple(sorted(builds))) for each, builds in sorted(through.items()))
+        return self._ask(RunPlans(tuple(members), tuple(rows), plans), Times).seconds
 
     def costs(self) -> dict[Candidate, float]:
         """Seconds of each candidate that ran so far."""
