@@ -26,7 +26,7 @@ to 6 % longer.
 """
 SPLITTING_OPEN: Final = 0.08
 """The same of pieces that run on an engine's own dynamic batch, to which each is another number of
-rows: plans of an encoder that were 4 % better by their table (9 + 2, 13 + 3) took 6 to 8 % longer
+rows: plans of an encoder that were 4 % better by their table (9 + 2, 13 + 3) took 7 to 8 % longer
 where numbers of rows change.
 """
 

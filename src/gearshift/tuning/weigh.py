@@ -108,8 +108,9 @@ class Scales:
     def plans(self, sets: Sets, lanes: int) -> Floats:
         """Seconds of the best plan; one row for each size, one column for each set.
 
-        The margins that a session's plans have for whole programs (`Menu.margins`) are left out:
-        by them sets would look better without these, or a program better for being there at all.
+        The margins that a session's plans have for whole programs (`SPLITTING`, `SPLITTING_OPEN`)
+        are left out: by them sets would look better without these, or a program better for being
+        there at all.
         """
         wide = _least(sets, self._wide)
         if self._exact:
