@@ -189,6 +189,7 @@ class Programs:
     def _next_job(self) -> Callable[[], None] | None:
         """What to do next, once calls pause; None if there is nothing left, and the thread ends."""
         go_on = self._networks.wait_for_pause()
+        self._pages.look()  # before programs are built: what others allocate meanwhile is not meant
         with self._changing:
             if go_on and self._wanted:
                 return partial(self._build_in_background, self._wanted[0])

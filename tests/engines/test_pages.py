@@ -171,7 +171,72 @@ def test_where_the_system_says_nothing_nothing_is_new(monkeypatch: pytest.Monkey
     monkeypatch.setattr(pages, "mapping_lines", iter([[], [line]]).__next__)
     with huge.watch():
         pass
+    huge.look()
     assert not huge.pending
+
+
+class Mappings:
+    """What the system says of a process that has so many blocks, and how often it was asked."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.blocks: set[int] = set()
+        self.asked = 0
+        patch.setattr(pages, "mapping_lines", self)
+
+    def __call__(self) -> list[bytes]:
+        self.asked += 1
+        places = [range(block * 2 * MB, (block + 1) * 2 * MB) for block in sorted(self.blocks)]
+        return [b"%x-%x rw-p 00000000 00:00 0 " % (each.start, each.stop) for each in places]
+
+
+def test_a_run_asks_the_system_once_and_the_one_after_it_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    huge, there = HugePages(), Mappings(monkeypatch)
+    huge._size = 2 * MB
+    there.blocks = {1}
+    for block in (3, 5):
+        with huge.watch():
+            there.blocks.add(block)
+        assert there.asked == 1
+        assert huge.pending
+    huge.look()
+    assert (there.asked, huge._blocks) == (2, {3, 5})
+    there.blocks.add(7)  # somebody else's
+    huge.look()
+    with huge.watch():
+        there.blocks.add(9)
+    huge.look()
+    assert huge._blocks == {3, 5, 9}
+
+
+def test_what_appears_while_somebody_looks_is_seen_when_that_is_done_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    huge, there = HugePages(), Mappings(monkeypatch)
+    huge._size = 2 * MB
+    there.blocks = {1}
+    goes_on, may_end = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with huge.watch():
+            there.blocks.add(3)
+            goes_on.set()
+            assert may_end.wait(10)
+            there.blocks.add(7)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert goes_on.wait(10)
+    with huge.watch():
+        there.blocks.add(5)
+    huge.look()
+    assert huge._blocks == {3, 5}
+    may_end.set()
+    thread.join()
+    huge.look()
+    assert huge._blocks == {3, 5, 7}
+    assert not huge._watching
 
 
 @pytest.mark.parametrize("release", ["5.15.0-91-generic", "6.0.1", "unheard-of"])

@@ -149,8 +149,8 @@ def test_an_open_build_has_to_lose_more_before_it_runs_in_pieces() -> None:
     """To it each piece is another number of rows; to what runs in its stead none is."""
     for per_row, *expected in (
         (1.02, "4", "4", "4"),
-        (1.06, "4", "2x2", "2x2"),
-        (1.1, "2x2", "2x2", "2x2"),
+        (1.12, "4", "2x2", "2x2"),
+        (1.2, "2x2", "2x2", "2x2"),
     ):
         timings = Timing(2, 2.0, 2.0), Timing(4, 4.0 * per_row, 4.0 * per_row)
         opened = Measured(Build("openvino", OPEN), timings, 1)

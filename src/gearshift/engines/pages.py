@@ -7,7 +7,7 @@ virtual machine. Linux has pages of 2 MiB, but on most systems only for who asks
 once it is in use, which the system does at once since Linux 6.1 (MADV_COLLAPSE of madvise(2)).
 
 What is moved is what appeared while a program was built or came to the memory of its runs, and
-little else: what other threads allocated meanwhile, and what lies in the same 2 MiB.
+little else: what was allocated beside that until somebody looked, and what lies in the same 2 MiB.
 """
 
 from __future__ import annotations
@@ -48,35 +48,58 @@ class HugePages:
         # Numbers of aligned blocks of the size of a huge page:
         self._blocks: set[int] = set()
         self._sparse: set[int] = set()  # looked at, and not in use enough by then
+        self._before: Sequence[bytes] = ()  # mappings when what is not looked at yet began
+        self._watching: set[int] = set()  # threads
+        self._is_news = False
         self._changing = threading.Lock()
         self._merging = threading.Lock()
 
     @property
     def pending(self) -> bool:
-        """Whether there is something left to be moved."""
-        return bool(self._blocks)
+        """Whether there is something left to be looked at, or to be moved."""
+        return self._is_news or bool(self._blocks)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Goes round what allocates memory for programs."""
+        """Goes round what allocates memory for programs.
+
+        A first run waits for this, so it reads no more than what has to be read before.
+        """
         if not self._size:
             yield
             return
-        before = mapping_lines()
+        before = self._before or mapping_lines()
+        with self._changing:
+            self._before = self._before or before
+            self._watching.add(threading.get_ident())
         try:
             yield
         finally:
-            # If the system did not say, all there is would look new.
-            blocks = self._blocks_of(_appeared(before, mapping_lines())) if before else set()
             with self._changing:
-                self._blocks |= blocks | self._sparse
-                self._sparse.clear()
+                self._is_news = True
+                self._watching.discard(threading.get_ident())
+
+    def look(self) -> None:
+        """Sees what appeared while it was watched, or since: to be called soon after."""
+        if not self._is_news:
+            return
+        self._is_news = False
+        after = mapping_lines()
+        with self._changing:
+            before, goes_on = self._before, self._watching or self._is_news
+            self._before = after if goes_on else ()
+        # If the system did not say, all there is would look new.
+        blocks = self._blocks_of(_appeared(before, after)) if before else set()
+        with self._changing:
+            self._blocks |= blocks | self._sparse
+            self._sparse.clear()
 
     def merge(self, most: int | None = None) -> None:
         """Moves what is pending, or so many blocks of it; takes about a millisecond for each."""
         if not self._merging.acquire(blocking=False):
             return  # another thread does it
         try:
+            self.look()
             with self._changing:
                 chosen = sorted(self._blocks)[:most]
                 self._blocks.difference_update(chosen)
