@@ -189,7 +189,8 @@ class Programs:
     def _next_job(self) -> Callable[[], None] | None:
         """What to do next, once calls pause; None if there is nothing left, and the thread ends."""
         go_on = self._networks.wait_for_pause()
-        self._pages.look()  # before programs are built: what others allocate meanwhile is not meant
+        if go_on:
+            self._pages.look()  # first: what is allocated while programs are built is not meant
         with self._changing:
             if go_on and self._wanted:
                 return partial(self._build_in_background, self._wanted[0])
@@ -221,6 +222,7 @@ class Programs:
             try:
                 with self._pages.watch():
                     made = self._make(build)
+                self._pages.look()
             except EngineError:
                 self._failed.add(build)
                 raise

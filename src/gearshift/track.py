@@ -114,10 +114,13 @@ class Track:
         """
         if gear is not None:
             self._check_gear(gear, rows)
-        if rows:
-            results = self._run_rows(rows, gear, feeds, into)
-        else:
-            results = self._run_nothing(feeds, gear)
+        try:
+            if rows:
+                results = self._executor.run(self._bound(rows, gear), feeds, into)
+            else:
+                results = self._run_nothing(feeds, gear)
+        finally:
+            self._programs.tend()
         self.stats.count_call(rows)
         return results
 
@@ -141,13 +144,6 @@ class Track:
             self.stats,
             self._recycler,
         )
-
-    def _run_rows(
-        self, rows: int, gear: int | None, feeds: list[Array], into: Sequence[Array | None]
-    ) -> list[Array]:
-        made = self._executor.run(self._bound(rows, gear), feeds, into)
-        self._programs.tend()
-        return made
 
     def _bound(self, rows: int, gear: int | None) -> Bound:
         """What runs so many rows for now: not all programs may have been built yet."""

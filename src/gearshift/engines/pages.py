@@ -12,9 +12,11 @@ little else: what was allocated beside that until somebody looked, and what lies
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import sys
 import threading
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,16 +50,15 @@ class HugePages:
         # Numbers of aligned blocks of the size of a huge page:
         self._blocks: set[int] = set()
         self._sparse: set[int] = set()  # looked at, and not in use enough by then
-        self._before: Sequence[bytes] = ()  # mappings when what is not looked at yet began
-        self._watching: set[int] = set()  # threads
-        self._is_news = False
+        # What the system said before each thing that was watched, and is not looked at yet:
+        self._unseen: deque[Sequence[bytes]] = deque()
         self._changing = threading.Lock()
         self._merging = threading.Lock()
 
     @property
     def pending(self) -> bool:
         """Whether there is something left to be looked at, or to be moved."""
-        return self._is_news or bool(self._blocks)
+        return bool(self._unseen or self._blocks)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -68,30 +69,25 @@ class HugePages:
         if not self._size:
             yield
             return
-        before = self._before or mapping_lines()
-        with self._changing:
-            self._before = self._before or before
-            self._watching.add(threading.get_ident())
+        before = mapping_lines()
         try:
             yield
         finally:
-            with self._changing:
-                self._is_news = True
-                self._watching.discard(threading.get_ident())
+            self._unseen.append(before)
 
     def look(self) -> None:
         """Sees what appeared while it was watched, or since: to be called soon after."""
-        if not self._is_news:
+        unseen = []
+        with contextlib.suppress(IndexError):
+            while True:
+                unseen.append(self._unseen.popleft())  # in one step: no other thread gets the same
+        if not unseen:
             return
-        self._is_news = False
         after = mapping_lines()
-        with self._changing:
-            before, goes_on = self._before, self._watching or self._is_news
-            self._before = after if goes_on else ()
         # If the system did not say, all there is would look new.
-        blocks = self._blocks_of(_appeared(before, after)) if before else set()
+        places = [place for before in unseen if before for place in _appeared(before, after)]
         with self._changing:
-            self._blocks |= blocks | self._sparse
+            self._blocks |= self._blocks_of(places) | self._sparse
             self._sparse.clear()
 
     def merge(self, most: int | None = None) -> None:
