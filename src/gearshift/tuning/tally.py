@@ -3,8 +3,10 @@
 What a call takes is taken to be a product: of what its way of running takes (so many rows, on these
 programs), of what the set's other programs cost it, of how slow the machine was in that turn, and
 of chance. Sets have many of their ways in common, and each way is known from all that run it, so
-that no set looks quick by a few lucky calls. The factors are found by a regression of logarithms
-that outliers do not move far (Huber's).
+that no set looks quick by a few lucky calls. What a way takes beyond what it should by the times of
+single programs it has in common with other ways on the same programs, but for a little of its own:
+so one call that was disturbed does not make its way slow, be it the only one. The factors are found
+by a regression of logarithms that outliers do not move far (Huber's).
 """
 
 from __future__ import annotations
@@ -28,8 +30,11 @@ Player = tuple[frozenset[Build], Hashable]
 """A set of programs; and what tells it from others of the same programs."""
 
 _UNLIKE: Final = 0.15
-"""What a plan takes is the sum of what its programs take by themselves, give or take so much. This
-and the next three are standard deviations, and what is believed until calls have told."""
+"""What a plan takes is the sum of what its programs take by themselves, give or take so much, which
+plans on the same programs have in common. This and the next four are standard deviations, and what
+is believed until calls have told."""
+_ODD: Final = 0.06
+"""And each plan give or take so much more. What one call took beyond that counts as chance."""
 _SPREAD: Final = 0.03
 """What the programs of a set cost it is `EACH_PROGRAM` for each, all of it give or take so much
 (ADR 7 has what was seen)."""
@@ -105,12 +110,14 @@ class Tally:
         at_once = 1 + max(turn) // _MOST_TURNS
         (ways, way_of), (players, player_of) = _grouped(way), _grouped(player)
         _, turn_of = _grouped(each // at_once for each in turn)
+        _, kind_of = _grouped(frozenset(build for build, _ in pieces) for _, pieces in ways)
         planned = np.log([self._planned[each] for each in ways])
         believed = np.array([len(builds) * log1p(EACH_PROGRAM) for builds, _ in players])
-        factors = _factors(np.log(seconds), (way_of, player_of, turn_of), planned, believed)
-        usual = float(np.median(factors.turns))
+        numbers = way_of, kind_of[way_of], player_of, turn_of
+        factors = _factors(np.log(seconds), numbers, planned, believed)
+        taken = factors.ways + factors.kinds[kind_of] + np.median(factors.turns)
         return Found(
-            dict(zip(ways, (factors.ways + usual).tolist(), strict=True)),
+            dict(zip(ways, taken.tolist(), strict=True)),
             dict(zip(players, factors.players.tolist(), strict=True)),
             factors.chance,
             Counter(way) + Counter(player),
@@ -120,6 +127,7 @@ class Tally:
 @dataclass(frozen=True)
 class _Factors:
     ways: Floats
+    kinds: Floats
     players: Floats
     turns: Floats
     chance: float
@@ -130,7 +138,8 @@ def _factors(logs: Floats, numbers: Sequence[Ints], planned: Floats, believed: F
 
     Args:
         logs: of the samples.
-        numbers: of each sample's way, of its player and of its turn, from 0 on.
+        numbers: of each sample's way, of what that has in common with others, of its player and of
+            its turn, from 0 on.
         planned: what is believed of the ways, but for a factor that all have in common.
         believed: of the players.
     """
@@ -138,8 +147,10 @@ def _factors(logs: Floats, numbers: Sequence[Ints], planned: Floats, believed: F
     ends = np.cumsum(counts)
     places = np.asarray(np.stack(numbers) + (ends - counts)[:, np.newaxis], np.int64)
     usual = np.median(logs - planned[numbers[0]])
-    expected = np.concatenate([planned + usual, believed, np.zeros(counts[2])])
-    sure = np.repeat([1 / _UNLIKE**2, 1 / _SPREAD**2, 1 / _DRIFT**2], counts)
+    expected = np.zeros(ends[-1])
+    expected[: counts[0]] = planned + usual
+    expected[ends[1] : ends[2]] = believed
+    sure = np.repeat([1 / unlike**2 for unlike in (_ODD, _UNLIKE, _SPREAD, _DRIFT)], counts)
     factors, weights, chance = expected, np.ones(len(logs)), _CHANCE
     for _ in range(_MOST_ROUNDS):
         before = np.append(factors, chance)
@@ -149,8 +160,8 @@ def _factors(logs: Floats, numbers: Sequence[Ints], planned: Floats, believed: F
         weights = np.minimum(1, _HUBER * chance / np.maximum(rest, _TINY))
         if np.abs(np.append(factors, chance) - before).max() < _SETTLED:
             break
-    ways, players, turns = np.split(factors, ends[:-1])
-    return _Factors(ways, players, turns, chance)
+    ways, kinds, players, turns = np.split(factors, ends[:-1])
+    return _Factors(ways, kinds, players, turns, chance)
 
 
 def _solved(
