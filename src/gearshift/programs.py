@@ -222,10 +222,10 @@ class Programs:
             try:
                 with self._pages.watch():
                     made = self._make(build)
-                self._pages.look()
             except EngineError:
                 self._failed.add(build)
                 raise
+            self._pages.look()  # at once: until it runs others may allocate
             executable = Running(made, self._pages, self._pool, is_open=build.rows == OPEN)
             with self._changing:
                 if build in self._nbytes:  # else it is for a call that began before others came

@@ -408,6 +408,31 @@ def test_a_session_moves_its_programs_in_a_pause(engine: str, budget: str, tmp_p
     assert grown == 0 if budget == "memory" else grown >= 8 * MB
 
 
+def test_what_programs_took_does_not_wait_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what the user allocates until then would be taken for theirs."""
+    path, x = tmp_path / "wide.om", np.zeros((4, 64), np.float32)
+    gearshift.compile(wide(tmp_path), output=path, dynamic_batch_size=[1, 4])
+    with gearshift.load(path, tune=0) as model:
+        huge, (track,) = model._networks.pages, model._tracks
+        huge._size = 2 * MB  # also where the system has none
+        model.prepare(4)
+        assert not huge._unseen
+        tended: list[bool] = []
+        monkeypatch.setattr(track._programs, "tend", lambda: tended.append(True))
+        model.run({"x": x[:0]})
+        assert len(tended) == 1
+        monkeypatch.setattr(track, "_bound", _fail)
+        with pytest.raises(EngineError):
+            model.run({"x": x})
+        assert len(tended) == 2
+
+
+def _fail(*_: object) -> None:
+    raise EngineError("it fails")
+
+
 _SESSION = """
 import sys, time
 import numpy as np

@@ -20,6 +20,7 @@ from test_session_states import MENUS, strategy
 
 import gearshift
 from artifacts import Y, null_artifact
+from gearshift import networks
 from gearshift.artifact.manifest import OutputRecord
 from gearshift.engines.base import EngineOptions, Executable, LoadedNetwork, Network
 from gearshift.engines.null import NullEngine
@@ -121,6 +122,21 @@ def test_building_waits_for_a_pause_but_not_for_ever(
             else:
                 threading.Event().wait(0.1)  # several pauses long
                 assert engine.built == [(1, 1)]
+        wait_for(lambda: (8, 1) in engine.built)
+
+
+def test_building_waits_longer_where_calls_are_few(
+    engine: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gearshift.networks._LONG_WAIT", 0.05)
+    monkeypatch.setattr("gearshift.networks._LONGEST_WAIT", 3600)
+    engine.may_build.set()
+    with gearshift.load(null_artifact(tmp_path)) as model, a_run_under_way(model):
+        model.run({"x": rows(8)})
+        threading.Event().wait(0.2)
+        assert engine.built == [(1, 1)]
+        for _ in range(networks._MANY):
+            model.run({"x": rows(8)})
         wait_for(lambda: (8, 1) in engine.built)
 
 

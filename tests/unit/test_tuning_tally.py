@@ -114,7 +114,7 @@ def test_one_call_that_was_stopped_for_a_while_is_no_chance() -> None:
 
 @pytest.mark.parametrize("times", [1.8, 1 / 1.8])
 def test_the_only_call_of_a_plan_is_not_believed_against_its_like(times: float) -> None:
-    """Where plans of that many rows on those programs are what costs say, one is that, too."""
+    """Where plans on those programs take what costs say, one more does, too."""
     random.seed(2)
     tally = tally_of({SMALL: 1.0, OTHER: 1.0}, 3, chance=0.03)
     some: Way = 32, ((LANES, Piece(1, 1)),)
@@ -130,7 +130,7 @@ def test_plans_on_the_same_programs_are_unlike_costs_in_the_same_way() -> None:
     some: Way = 32, ((LANES, Piece(1, 1)),)
     for player, each in ((OTHER, some), (SMALL, way(SMALL, 1))):
         tally.add(3, player, each, takes(each), takes(each) * 1.3)
-    assert tally.found().seconds(OTHER, some) == pytest.approx(1.3 * takes(some), rel=0.15)
+    assert tally.found().seconds(OTHER, some) > 1.1 * takes(some)
 
 
 def test_one_lucky_call_makes_no_set_quick() -> None:

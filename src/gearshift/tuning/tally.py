@@ -5,8 +5,8 @@ programs), of what the set's other programs cost it, of how slow the machine was
 of chance. Sets have many of their ways in common, and each way is known from all that run it, so
 that no set looks quick by a few lucky calls. What a way takes beyond what it should by the times of
 single programs it has in common with other ways on the same programs, but for a little of its own:
-so one call that was disturbed does not make its way slow, be it the only one. The factors are found
-by a regression of logarithms that outliers do not move far (Huber's).
+so where there are others one call that was disturbed does not make its way slow. The factors are
+found by a regression of logarithms that outliers do not move far (Huber's).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _UNLIKE: Final = 0.15
 plans on the same programs have in common. This and the next four are standard deviations, and what
 is believed until calls have told."""
 _ODD: Final = 0.06
-"""And each plan give or take so much more. What one call took beyond that counts as chance."""
+"""And each plan give or take so much of its own: the fewer its calls, the less more is believed."""
 _SPREAD: Final = 0.03
 """What the programs of a set cost it is `EACH_PROGRAM` for each, all of it give or take so much
 (ADR 7 has what was seen)."""
@@ -126,7 +126,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class _Factors:
-    ways: Floats
+    ways: Floats  # without what their kinds have in common
     kinds: Floats
     players: Floats
     turns: Floats
@@ -138,8 +138,8 @@ def _factors(logs: Floats, numbers: Sequence[Ints], planned: Floats, believed: F
 
     Args:
         logs: of the samples.
-        numbers: of each sample's way, of what that has in common with others, of its player and of
-            its turn, from 0 on.
+        numbers: of each sample's way, of the kind that way is of (those on the same programs), of
+            its player and of its turn, from 0 on.
         planned: what is believed of the ways, but for a factor that all have in common.
         believed: of the players.
     """
