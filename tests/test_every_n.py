@@ -103,13 +103,18 @@ def test_nan_in_one_row_stays_there(compiled: Compiled) -> None:
 
 @pytest.fixture(scope="module")
 def tuned(compiled: Compiled, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compiled]:
-    """The same, measured for long enough to have tried lanes."""
+    """The same, measured for long enough to have tried lanes, be the machine busy."""
+    wanted = 2 if usable_cores() > 1 else 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GEARSHIFT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        with gearshift.load(compiled.artifact) as model:
-            table = model.tune(seconds=8)[0]
+        with gearshift.load(compiled.artifact, tune=0) as model:
+            for seconds in (8, 24, 72):
+                table = model.tune(seconds)[0]
+                lanes = max(each.build.lanes for each in table.measured)
+                if lanes == wanted:
+                    break
         assert {each.build.engine for each in table.measured} == {"openvino", "onnxruntime"}
-        assert max(each.build.lanes for each in table.measured) == (2 if usable_cores() > 1 else 1)
+        assert lanes == wanted
         yield compiled
 
 
