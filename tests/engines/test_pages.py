@@ -164,9 +164,38 @@ def test_a_forked_process_does_not_copy_what_it_shares() -> None:
     assert done.stdout.split() == ["0", "True"], "and its parent moves what is its own again"
 
 
-def test_where_the_system_says_nothing_nothing_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    huge = HugePages()
-    huge._size = 2 * MB
+class Mappings:
+    """What the system says of a process that has these blocks, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.blocks = {1}
+        self.asked = 0
+
+    def __call__(self) -> list[bytes]:
+        self.asked += 1
+        places = [range(block * 2 * MB, (block + 1) * 2 * MB) for block in sorted(self.blocks)]
+        return [b"%x-%x rw-p 00000000 00:00 0 " % (each.start, each.stop) for each in places]
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Mappings:
+    """What this system says from now on."""
+    said = Mappings()
+    monkeypatch.setattr(pages, "mapping_lines", said)
+    return said
+
+
+@pytest.fixture
+def huge() -> HugePages:
+    """As on a system that has them, be this one without."""
+    made = HugePages()
+    made._size = 2 * MB
+    return made
+
+
+def test_where_the_system_says_nothing_nothing_is_new(
+    huge: HugePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
     line = b"00000000-04000000 rw-p 00000000 00:00 0 "
     monkeypatch.setattr(pages, "mapping_lines", iter([[], [line]]).__next__)
     with huge.watch():
@@ -175,26 +204,9 @@ def test_where_the_system_says_nothing_nothing_is_new(monkeypatch: pytest.Monkey
     assert not huge.pending
 
 
-class Mappings:
-    """What the system says of a process that has so many blocks, and how often it was asked."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.blocks: set[int] = set()
-        self.asked = 0
-        patch.setattr(pages, "mapping_lines", self)
-
-    def __call__(self) -> list[bytes]:
-        self.asked += 1
-        places = [range(block * 2 * MB, (block + 1) * 2 * MB) for block in sorted(self.blocks)]
-        return [b"%x-%x rw-p 00000000 00:00 0 " % (each.start, each.stop) for each in places]
-
-
 def test_a_run_waits_for_one_reading_and_what_it_took_is_seen_later(
-    monkeypatch: pytest.MonkeyPatch,
+    huge: HugePages, there: Mappings
 ) -> None:
-    huge, there = HugePages(), Mappings(monkeypatch)
-    huge._size = 2 * MB
-    there.blocks = {1}
     for runs, block in enumerate((3, 5), 1):
         with huge.watch():
             there.blocks.add(block)
@@ -212,11 +224,8 @@ def test_a_run_waits_for_one_reading_and_what_it_took_is_seen_later(
 
 
 def test_what_appears_while_somebody_looks_is_seen_when_that_is_done_again(
-    monkeypatch: pytest.MonkeyPatch,
+    huge: HugePages, there: Mappings
 ) -> None:
-    huge, there = HugePages(), Mappings(monkeypatch)
-    huge._size = 2 * MB
-    there.blocks = {1}
     with huge.watch():
         there.blocks.add(3)
         with huge.watch():  # as in the handler of a signal, or in another thread
@@ -229,10 +238,7 @@ def test_what_appears_while_somebody_looks_is_seen_when_that_is_done_again(
     assert huge._blocks == {3, 5, 7}
 
 
-def test_threads_that_look_at_once_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    huge, there = HugePages(), Mappings(monkeypatch)
-    huge._size = 2 * MB
-    there.blocks = {1}
+def test_threads_that_look_at_once_lose_nothing(huge: HugePages, there: Mappings) -> None:
     is_over = threading.Event()
 
     def look() -> None:

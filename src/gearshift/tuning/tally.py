@@ -147,9 +147,7 @@ def _factors(logs: Floats, numbers: Sequence[Ints], planned: Floats, believed: F
     ends = np.cumsum(counts)
     places = np.asarray(np.stack(numbers) + (ends - counts)[:, np.newaxis], np.int64)
     usual = np.median(logs - planned[numbers[0]])
-    expected = np.zeros(ends[-1])
-    expected[: counts[0]] = planned + usual
-    expected[ends[1] : ends[2]] = believed
+    expected = np.concatenate([planned + usual, np.zeros(counts[1]), believed, np.zeros(counts[3])])
     sure = np.repeat([1 / unlike**2 for unlike in (_ODD, _UNLIKE, _SPREAD, _DRIFT)], counts)
     factors, weights, chance = expected, np.ones(len(logs)), _CHANCE
     for _ in range(_MOST_ROUNDS):
